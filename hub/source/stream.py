@@ -1,0 +1,128 @@
+"""What a connector declares and what a transport hands over: streams, windows, positions and pages.
+
+Everything here is a frozen value. The engine (`hub.sync`) owns cadence, retries, deadlines, transactions and state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from hub.incident import Kind
+
+__all__ = ["Cursor", "FileMark", "Page", "Position", "RawRow", "Stream", "Transport", "Window"]
+
+Position = dict[str, Any]
+"""Where a transport goes on inside a window: JSON-able, opaque to the engine, stored with each page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """The field that says when the source last touched a record.
+
+    `path` is a dotted path in the (reshaped) record; its text is read in `zone` with `format`
+    ("iso", "epoch_ms", "epoch_s" or a strptime pattern; "iso" also takes `yyyy-MM-dd HH:mm:ss`).
+    `lookback` is re-read on every incremental run, because rows commit later than their own timestamp.
+    `safety_lag` is taken off the source's clock: nothing younger is ever taken for read.
+    """
+
+    path: str
+    zone: str = "Asia/Shanghai"
+    format: str = "iso"
+    lookback: timedelta = timedelta(minutes=10)
+    safety_lag: timedelta = timedelta(seconds=60)
+    max_span: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One kind of record in a source.
+
+    `native_id`: dotted path, or several for a composite id. `operation`: path of an i/u/d column (domain.md §4.1): a `d`
+    row is a tombstone by the source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table,
+    files: none). `reshape` turns one record as sent into a flat JSON object, purely; None if it already is one.
+    `complete`: an unwindowed reading enumerates every living record, so what is missing was withdrawn.
+    `personal`: dotted paths that are masked wherever raw records are shown. `two_step`: the rows of a page are a list only;
+    the engine asks `Transport.detail` for those it finds new or changed, and keeps the detail as the raw record.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    mapping: str
+    native_id: str | tuple[str, ...]
+    endpoint: Any = None
+    cursor: Cursor | None = None
+    operation: str | None = None
+    reshape: Callable[[bytes], bytes] | None = None
+    complete: bool = True
+    may_be_empty: bool = False
+    personal: tuple[str, ...] = ()
+    two_step: bool = False
+
+    @property
+    def id_paths(self) -> tuple[str, ...]:
+        return (self.native_id,) if isinstance(self.native_id, str) else self.native_id
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a stream that is read: source-changed instants in [since, until), either end open with None.
+
+    `complete` readings (full refresh) pass neither end. Transports round outward when the wire is coarser, never inward.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    partition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One record a tolerant scanner could isolate but no parser reads; it goes to quarantine with this reason."""
+
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A dropped file that this page finished (`reason` empty) or sets aside whole, remembered by content (SHA-256, hex)."""
+
+    name: str
+    sha256: str
+    size: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the source, split into raw records: bytes exactly as sent.
+
+    `next` is the position of the following page, None after the last one. `clock` is the source's own clock
+    (HTTP Date, UTC). `total` is what the source says the whole window holds. `bad` are slices no parser reads.
+    `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
+    """
+
+    rows: list[bytes]
+    next: Position | None
+    clock: datetime | None = None
+    total: int | None = None
+    requests: int = 1
+    bad: tuple[RawRow, ...] = ()
+    file: FileMark | None = None
+
+
+class Transport(Protocol):
+    """Answers one question: the next page after this position. Built once per source, used by one thread per stream."""
+
+    def fetch(self, stream: Stream, window: Window, position: Position | None) -> Page:
+        """Raise a HubError whose class says what happened; never return an empty page for an error."""
+
+    def detail(self, stream: Stream, row: bytes) -> bytes:
+        """The full record behind one list row, for two-step streams (`stream.two_step`)."""
+
+    def renew(self) -> None:
+        """Forget the token or session in hand, because the source said that it expired."""
+
+    def close(self) -> None: ...
