@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from hub.incident import Kind
-
 __all__ = ["Cursor", "FileMark", "Page", "Position", "RawRow", "Stream", "Transport", "Window"]
 
 Position = dict[str, Any]
@@ -36,24 +34,24 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One kind of record in a source.
+    """One kind of record in a source. What kind it is, and which paths are personal, its mapping says.
 
-    `native_id`: dotted path, or several for a composite id. `operation`: path of an i/u/d column (domain.md §4.1): a `d`
-    row is a tombstone by the source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table,
+    `native_id`: dotted path, or several for a composite id; empty if the mapping names it (files). `operation`: path of a
+    column whose values in `deletes` say that the record was withdrawn (domain.md §4.1): a tombstone by the source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table,
     files: none). `reshape` turns one record as sent into a flat JSON object, purely; None if it already is one.
     `complete`: an unwindowed reading enumerates every living record, so what is missing was withdrawn.
-    `personal`: dotted paths that are masked wherever raw records are shown. `two_step`: the rows of a page are a list only;
+    `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`: the rows of a page are a list only;
     the engine asks `Transport.detail` for those it finds new or changed, and keeps the detail as the raw record.
     """
 
     name: str
     title: str
-    kind: Kind
     mapping: str
-    native_id: str | tuple[str, ...]
+    native_id: str | tuple[str, ...] = ()
     endpoint: Any = None
     cursor: Cursor | None = None
     operation: str | None = None
+    deletes: tuple[str, ...] = ("d",)
     reshape: Callable[[bytes], bytes] | None = None
     complete: bool = True
     may_be_empty: bool = False
@@ -102,6 +100,7 @@ class Page:
     `next` is the position of the following page, None after the last one. `clock` is the source's own clock
     (HTTP Date, UTC). `total` is what the source says the whole window holds. `bad` are slices no parser reads.
     `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
+    `mapping` and `zone`, if not empty, stand in for the stream's mapping and the mapping's zone (files differ in both).
     """
 
     rows: list[bytes]
@@ -111,6 +110,8 @@ class Page:
     requests: int = 1
     bad: tuple[RawRow, ...] = ()
     file: FileMark | None = None
+    mapping: str = ""
+    zone: str = ""
 
 
 class Transport(Protocol):

@@ -1,0 +1,88 @@
+"""Code tables: CSV files an operator edits in a spreadsheet, `source_code,hub_code,title,valid_from,valid_to`."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from hub.errors import MappingError
+
+__all__ = ["CodeEntry", "CodeTable", "load_code_table"]
+
+_COLUMNS = ("source_code", "hub_code", "title", "valid_from", "valid_to")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
+    """One row. `hub_code` may be empty where only the title matters; dates bound the validity, both inclusive."""
+
+    source_code: str
+    hub_code: str
+    title: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """All rows of one table by source code; several rows of one code differ in validity, newest first."""
+
+    name: str
+    entries: dict[str, tuple[CodeEntry, ...]]
+
+    @property
+    def dated(self) -> bool:
+        return any(entry.valid_from or entry.valid_to for entries in self.entries.values() for entry in entries)
+
+    def find(self, code: str, on: date | None = None) -> CodeEntry | None:
+        """The row valid on that day (any row if no day is given), None if the code is unknown."""
+        for entry in self.entries.get(code, ()):
+            if on is None or ((not entry.valid_from or entry.valid_from <= on) and (not entry.valid_to or on <= entry.valid_to)):
+                return entry
+        return None
+
+
+def load_code_table(path: Path) -> CodeTable:
+    """Read a table, UTF-8 with or without BOM, or GBK. MappingError names file, line and column."""
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("gb18030")
+        except UnicodeDecodeError as error:
+            raise MappingError("code table {path} is neither UTF-8 nor GBK", path=path.name) from error
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [name for name in _COLUMNS[:3] if name not in (reader.fieldnames or ())]
+    if missing:
+        raise MappingError("code table {path} has no column {column}", path=path.name, column=missing[0])
+    entries: dict[str, list[CodeEntry]] = {}
+    for row in reader:
+        code = (row["source_code"] or "").strip()
+        entry = CodeEntry(
+            code,
+            (row["hub_code"] or "").strip(),
+            (row["title"] or "").strip(),
+            _day(row.get("valid_from"), path, reader.line_num),
+            _day(row.get("valid_to"), path, reader.line_num),
+        )
+        same = entries.setdefault(code, [])
+        if any((other.valid_from, other.valid_to) == (entry.valid_from, entry.valid_to) for other in same):
+            raise MappingError(
+                "code table {path}, line {line}: code {code} stands twice", path=path.name, line=reader.line_num, code=code
+            )
+        same.append(entry)
+    newest_first = {
+        code: tuple(sorted(rows, key=lambda row: row.valid_from or date.min, reverse=True)) for code, rows in entries.items()
+    }
+    return CodeTable(path.stem, newest_first)
+
+
+def _day(text: str | None, path: Path, line: int) -> date | None:
+    if not text or not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip().replace("/", "-"))
+    except ValueError as error:
+        raise MappingError("code table {path}, line {line}: not a date", path=path.name, line=line) from error
