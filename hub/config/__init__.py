@@ -1,0 +1,34 @@
+"""hub.toml and the environment, read once and turned into typed settings. Nothing else in the hub reads either."""
+
+from hub.config.environment import Environment
+from hub.config.load import discover, load
+from hub.config.models import (
+    DefaultSettings,
+    EngineSettings,
+    PluginSettings,
+    SourceSettings,
+    StoreSettings,
+)
+from hub.config.redact import RedactingFormatter, Redactor, redactor
+from hub.config.settings import Settings, SourceProblem
+from hub.config.values import Schedule, Start, duration, duration_text
+
+__all__ = [
+    "DefaultSettings",
+    "EngineSettings",
+    "Environment",
+    "PluginSettings",
+    "RedactingFormatter",
+    "Redactor",
+    "Schedule",
+    "Settings",
+    "SourceProblem",
+    "SourceSettings",
+    "Start",
+    "StoreSettings",
+    "discover",
+    "duration",
+    "duration_text",
+    "load",
+    "redactor",
+]

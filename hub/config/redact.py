@@ -1,0 +1,53 @@
+"""Secrets are taken out of everything the hub says by their value, wherever they turn up."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+__all__ = ["RedactingFormatter", "Redactor", "redactor"]
+
+MASK = "***"
+#: A shorter value is not looked for: it would be found inside ordinary words and numbers and make every log unreadable.
+SHORTEST = 4
+
+
+class Redactor:
+    """The secret values known so far. Threads may add while others redact."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+
+    def add(self, values: Iterable[str]) -> None:
+        """Learn secret values, also in the forms they take in a URL and, for several lines, line by line."""
+        with self._lock:
+            for value in values:
+                forms = {value, value.strip(), quote(value, safe=""), quote_plus(value), *value.splitlines()}
+                self._values.update(form for form in forms if len(form) >= SHORTEST)
+            # Longest first: a secret that begins with another one must not leave its tail readable.
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def text(self, text: str) -> str:
+        """The text with every known secret replaced by `***`."""
+        pattern = self._pattern
+        return pattern.sub(MASK, text) if pattern else text
+
+
+redactor = Redactor()
+"""The process's own: secrets of hub.toml and tokens that sources hand out are added here."""
+
+
+class RedactingFormatter(logging.Formatter):
+    """Redacts the finished line, so that arguments, extras and tracebacks are covered alike."""
+
+    def __init__(self, inner: logging.Formatter, secrets: Redactor = redactor) -> None:
+        super().__init__()
+        self._inner = inner
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.text(self._inner.format(record))

@@ -1,0 +1,56 @@
+"""All settings of one hub.toml, typed, with the origin of each."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hub.config.models import DefaultSettings, EngineSettings, PluginSettings, SourceSettings, StoreSettings
+from hub.config.places import KeyPath, Places
+from hub.errors import ConfigError
+
+__all__ = ["Settings", "SourceProblem"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProblem:
+    """A `[sources.NAME]` section that cannot be used; the other sources are not concerned."""
+
+    name: str
+    errors: tuple[ConfigError, ...]
+
+    @property
+    def error(self) -> ConfigError:
+        """The first thing to put right."""
+        return self.errors[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What hub.toml and the environment say. A source with a faulty section stands in `problems` only."""
+
+    file: Path
+    store: StoreSettings = field(default_factory=StoreSettings)
+    defaults: DefaultSettings = field(default_factory=DefaultSettings)
+    plugins: PluginSettings = field(default_factory=PluginSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    sources: dict[str, SourceSettings] = field(default_factory=dict)
+    problems: dict[str, SourceProblem] = field(default_factory=dict)
+    places: Places = field(default_factory=Places, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """hub.toml's folder, from which relative paths are taken."""
+        return self.file.parent
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of `[defaults]`, in which times are shown and schedules meant."""
+        return ZoneInfo(self.defaults.zone)
+
+    def origin(self, *path: str) -> str:
+        """Where a setting came from: `hub.toml:12`, a variable's name, `[defaults]` by its own line, or `default`."""
+        full: KeyPath = path
+        found = self.places.origin(full)
+        if found == "default" and path[0] == "sources" and path[-1] in DefaultSettings.model_fields:
+            return self.places.origin(("defaults", path[-1]))
+        return found
