@@ -176,7 +176,7 @@ class Incident(BaseModel):
     confiscated: Decimal | None = Field(None, description="Confiscated value in yuan, two decimals.")
     result: Text | None = Field(None, description="Internal result of handling.")
     answer: Text | None = Field(None, description="Public answer given to the reporter.")
-    references: list[Reference] = Field(default_factory=list, description="Numbers other systems know it by.")
+    reference_numbers: list[Reference] = Field(default_factory=list, description="Numbers other systems know it by.")
     steps: list[Step] = Field(default_factory=list, description="Timeline, oldest first.")
     attachments: list[Attachment] = Field(default_factory=list, description="Files the source names.")
 

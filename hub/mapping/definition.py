@@ -1,0 +1,153 @@
+"""A mapping file as data: which path of the source's record fills which field of the incident.
+
+The grammar is documented in `docs/mapping.md`; every key here has a description that page is made from.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hub.errors import MappingError
+from hub.incident import Kind
+from hub.mapping.position import SYSTEMS
+
+__all__ = ["EachSpec", "FieldSpec", "FlagSpec", "MappingFile", "PeopleSpec", "PositionSpec", "SubjectSpec", "load_mapping"]
+
+FIELDS = (
+    "status", "source_status", "source_status_text", "title", "description",
+    "category", "source_category", "source_category_text", "channel",
+    "occurred_at", "reported_at", "source_updated_at", "closed_at", "due_at",
+    "region", "grid", "address", "unit", "unit_code", "officers", "document_number", "measures", "basis",
+    "fine", "confiscated", "result", "answer",
+)  # fmt: skip
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldSpec(_Spec):
+    """Where one value comes from. A bare string in the TOML is the same as `{ path = "…" }`."""
+
+    path: tuple[str, ...] = Field((), description="Dotted path, or several: the first that is not empty counts.")
+    join: tuple[str, ...] = Field((), description="Paths whose values are put one behind the other.")
+    pad: tuple[int, ...] = Field((), description="With join: zero-pad each part to this many characters.")
+    const: str | None = Field(None, description="A fixed value; with path it stands in when the path is empty.")
+    codes: str | None = Field(None, description="Code table that translates the value.")
+    text: str | None = Field(None, description="Path of the source's own text for the code.")
+    split: str | None = Field(None, description="Separator of several values in one text.")
+    cut: int | None = Field(None, description="Keep this many characters from the left.")
+    format: str | None = Field(None, description='Of a time: "iso", "epoch_ms", "epoch_s" or a strptime pattern.')
+    zone: str | None = Field(None, description="Zone of a time without offset.")
+    unit: Literal["元", "万元"] = Field("元", description="Unit of an amount of money.")
+    optional: bool = Field(False, description="The key may be absent. Otherwise its absence is an error: a renamed field must not pass.")
+    transform: str | None = Field(None, description="A transform of a plugin (hook hub_transforms), applied to the value first.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_path(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"path": (value,)}
+        if isinstance(value, dict) and isinstance(value.get("path"), str):
+            return {**value, "path": (value["path"],)}
+        return value
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.path + self.join + ((self.text,) if self.text else ())
+
+
+class FlagSpec(FieldSpec):
+    true: tuple[str, ...] = Field(("true", "1", "是", "Y"), description="Values that set the flag; numbers and booleans as JSON text.")
+
+
+class PositionSpec(_Spec):
+    x: FieldSpec = Field(description="East.")
+    y: FieldSpec = Field(description="North.")
+    system: str = Field(description="WGS-84, CGCS2000, GCJ-02 or BD-09.")
+    bounds: tuple[float, float, float, float] = Field((72, 15, 138, 56), description="West, south, east, north of all records.")
+
+    @model_validator(mode="after")
+    def _known_system(self) -> "PositionSpec":
+        if self.system not in SYSTEMS:
+            raise ValueError(f"unknown coordinate system; one of {', '.join(SYSTEMS)}")
+        return self
+
+
+class SubjectSpec(_Spec):
+    """行政相对人: an organisation is named in the incident, a natural person only in the person table."""
+
+    name: FieldSpec
+    code: FieldSpec | None = None
+    kind: FieldSpec | None = Field(None, description="Path that tells persons from organisations; without it all are organisations.")
+    person: tuple[str, ...] = Field((), description="Values of `kind` that mean a natural person.")
+    address: FieldSpec | None = Field(None, description="Address of the subject, kept only for a natural person.")
+
+
+class PeopleSpec(_Spec):
+    """A reporter or party. All of it goes to the person table, encrypted."""
+
+    role: str = "reporter"
+    each: str | None = Field(None, description="Path of a list of people; the other paths are then relative to an element.")
+    name: FieldSpec | None = None
+    phone: FieldSpec | None = None
+    id_number: FieldSpec | None = None
+    address: FieldSpec | None = None
+    account: FieldSpec | None = Field(None, description="Account or device id of the reporter.")
+
+
+class EachSpec(_Spec):
+    """Steps, attachments, references or parties: one for each element of a list (`each`), or exactly one without it."""
+
+    each: str | None = None
+    split: str | None = Field(None, description="Each part of a text instead of each element of a list.")
+    values: dict[str, FieldSpec] = Field(default_factory=dict)
+    optional: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "values" not in value:
+            own = {key: value[key] for key in ("each", "split", "optional") if key in value}
+            return own | {"values": {key: item for key, item in value.items() if key not in own}}
+        return value
+
+
+class MappingFile(_Spec):
+    """One stream's meaning."""
+
+    version: int = Field(ge=1, description="Counts up with every change of meaning; stored with each incident it made.")
+    kind: Kind
+    zone: str = Field("Asia/Shanghai", description="Zone of times without offset.")
+    time_format: str = Field("iso", description="Format of every time that names none.")
+    native_id: tuple[str, ...] = Field((), description="Path(s) of the native id, where the stream does not say (files).")
+    fields: dict[str, FieldSpec] = Field(default_factory=dict)
+    position: PositionSpec | None = None
+    subject: SubjectSpec | None = None
+    people: tuple[PeopleSpec, ...] = ()
+    flags: dict[Literal["extended", "supervised", "urgent"], FlagSpec] = Field(default_factory=dict)
+    steps: tuple[EachSpec, ...] = ()
+    attachments: tuple[EachSpec, ...] = ()
+    references: tuple[EachSpec, ...] = ()
+    parties: tuple[EachSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> "MappingFile":
+        unknown = set(self.fields) - set(FIELDS)
+        if unknown:
+            raise ValueError(f"unknown field {sorted(unknown)[0]}; one of {', '.join(FIELDS)}")
+        return self
+
+
+def load_mapping(path: Path) -> MappingFile:
+    """Read and check a mapping file. MappingError names the file and the first wrong key."""
+    try:
+        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError("mapping {path} is not TOML: {reason}", path=path.name, reason=error) from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MappingError("mapping {path}: {key}: {reason}", path=path.name, key=where, reason=first["msg"]) from error

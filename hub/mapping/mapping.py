@@ -1,0 +1,163 @@
+"""A mapping ready for use: finds files and code tables, hands out mappers, maps one raw record to one storage-ready row."""
+
+from collections.abc import Callable, Iterable, Mapping as Table
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub.errors import FieldProblem, MappingError
+from hub.incident import Flag, Kind
+from hub.mapping.codes import CodeTable, load_code_table
+from hub.mapping.compile import MAPPED_COLUMNS, Compiler, generate
+from hub.mapping.definition import MappingFile, load_mapping
+from hub.mapping.record import RecordType
+from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes, PersonRecord
+
+__all__ = ["Mapped", "Mapper", "Mapping", "Mappings", "UnmappableError"]
+
+_FLAGS_AT = MAPPED_COLUMNS.index("flags")
+
+
+class UnmappableError(Exception):
+    """One record cannot be mapped. It carries fields and reasons, never values."""
+
+    def __init__(self, problems: Iterable[FieldProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One record in the store's terms: `row` in the order of MAPPED_COLUMNS, and the people it names."""
+
+    row: tuple[Any, ...]
+    people: list[PersonRecord]
+
+
+class Mapper:
+    """Maps the records of one run, one after the other; not shared between threads."""
+
+    def __init__(self, mapping: "Mapping", zone: str = "") -> None:
+        self._notes = Notes()
+        compiler = Compiler(mapping.file, mapping.tables, mapping.transforms, self._notes, zone)
+        self._parts = compiler.parts()
+        self._record = RecordType(compiler.tree)
+        self._row = generate(self._parts)
+
+    def map(self, raw: bytes) -> Mapped:
+        """Decode and map one (reshaped) record. UnmappableError lists every field that is wrong."""
+        notes = self._notes
+        notes.flags.clear()
+        notes.people = []
+        try:
+            record = self._record.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            problem = FieldProblem("$", "not JSON") if not isinstance(error, msgspec.DecodeError) else self._record.problem(error)
+            raise UnmappableError([problem]) from None
+        before = len(notes.gaps)
+        try:
+            row = self._row(record, self._flags)
+        except BadValueError:
+            del notes.gaps[before:]
+            raise UnmappableError(self._diagnose(record)) from None
+        if b"\\u0000" in raw:
+            row = self._without_nul(row)
+        return Mapped(row, notes.people)
+
+    def gaps(self) -> list[CodeGap]:
+        """The unmapped codes met since the last call."""
+        gaps, self._notes.gaps = self._notes.gaps, []
+        return gaps
+
+    def _flags(self) -> str | None:
+        flags = self._notes.flags
+        return msgspec.json.encode(sorted(set(flags))).decode() if flags else None
+
+    def _diagnose(self, record: Any) -> list[FieldProblem]:
+        """Each part alone, so that every wrong field is named."""
+        problems = []
+        for part in self._parts:
+            try:
+                generate([part])(record, self._flags)
+            except BadValueError as error:
+                problems.append(FieldProblem(" or ".join(part.paths), str(error)))
+        return problems
+
+    def _without_nul(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """U+0000 becomes U+FFFD, because PostgreSQL stores no NUL; flagged. In JSON texts it stands escaped."""
+        clean = tuple(
+            value.replace("\0", "\ufffd").replace("\\u0000", "\ufffd") if isinstance(value, str) else value for value in row
+        )
+        for person in self._notes.people:
+            person.update({key: text.replace("\0", "\ufffd") for key, text in person.items()})
+        if clean == row:
+            return row
+        self._notes.flags.append(Flag.NUL_REPLACED)
+        return (*clean[:_FLAGS_AT], self._flags(), *clean[_FLAGS_AT + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A checked mapping file with the code tables and transforms it may name."""
+
+    name: str
+    file: MappingFile
+    tables: Table[str, CodeTable] = field(repr=False)
+    transforms: Table[str, Callable[[Leaf], Leaf]] = field(repr=False)
+
+    @property
+    def version(self) -> int:
+        return self.file.version
+
+    @property
+    def kind(self) -> Kind:
+        return self.file.kind
+
+    @property
+    def personal_paths(self) -> tuple[str, ...]:
+        """Paths in the reshaped record that hold people's data; lists are written `list[].key`."""
+        paths = []
+        for people in self.file.people:
+            before = f"{people.each}[]." if people.each else ""
+            specs = (people.name, people.phone, people.id_number, people.address, people.account)
+            paths += [before + path for spec in specs if spec for path in spec.paths]
+        if self.file.subject and self.file.subject.person:
+            specs = (self.file.subject.name, self.file.subject.code, self.file.subject.address)
+            paths += [path for spec in specs if spec for path in spec.paths]
+        return tuple(dict.fromkeys(paths))
+
+    def mapper(self, zone: str = "") -> Mapper:
+        """A compiled mapper; `zone` stands in for the mapping's own. MappingError if a table or transform is unknown."""
+        return Mapper(self, zone)
+
+
+class Mappings:
+    """Every mapping and code table in the folders that plugins bring; later folders win, so an operator can override."""
+
+    def __init__(self, folders: Iterable[Path], transforms: Table[str, Callable[[Leaf], Leaf]] | None = None) -> None:
+        self._files: dict[str, Path] = {}
+        self._table_files: dict[str, Path] = {}
+        self._loaded: dict[str, Mapping] = {}
+        self._tables: dict[str, CodeTable] = {}
+        self._transforms = transforms or {}
+        for folder in folders:
+            for path in sorted(folder.rglob("*.toml")):
+                self._files[path.relative_to(folder).with_suffix("").as_posix()] = path
+            self._table_files.update({path.stem: path for path in sorted(folder.rglob("codes/*.csv"))})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._files)
+
+    def get(self, name: str) -> Mapping:
+        """The mapping of that name (its path below the folder, without .toml). MappingError if there is none or it is wrong."""
+        if name not in self._loaded:
+            path = self._files.get(name)
+            if path is None:
+                raise MappingError("no mapping named {name}", name=name, remedy="known: " + ", ".join(self._files))
+            if not self._tables:
+                self._tables = {stem: load_code_table(table) for stem, table in self._table_files.items()}
+            self._loaded[name] = Mapping(name, load_mapping(path), self._tables, self._transforms)
+        return self._loaded[name]

@@ -1,0 +1,111 @@
+"""From a leaf of the source's record to a storage-ready value: small functions, bound once when a mapping is compiled."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from stdnum.cn import ric, uscc
+
+from hub.incident import Flag
+from hub.mapping.codes import CodeTable
+from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes
+
+__all__ = ["amount_reader", "bad_credit_code", "bad_id_number", "code_reader", "text_of", "titles_reader"]
+
+Coded = tuple[str | None, str | None, str | None]
+"""hub code, the source's code, the source's text."""
+
+_FEN = {"元": Decimal(100), "万元": Decimal(1_000_000)}
+_MAX_FEN = 2**62
+
+
+def text_of(value: Leaf) -> str | None:
+    """Text as the source wrote it; "" is null, numbers and booleans as JSON writes them."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
+    """A function to whole fen (1/100 yuan). What is finer than a fen is rounded half even and flagged."""
+    scale = _FEN[unit]
+
+    def amount(value: Leaf) -> int | None:
+        text = text_of(value)
+        if text is None:
+            return None
+        try:
+            exact = Decimal(text.replace(",", "").strip()) * scale
+        except InvalidOperation:
+            raise BadValueError("not an amount") from None
+        if not exact.is_finite() or abs(exact) > _MAX_FEN:
+            raise BadValueError("not an amount")
+        whole = exact.to_integral_value()
+        if whole != exact:
+            notes.flags.append(Flag.AMOUNT_ROUNDED)
+        return int(whole)
+
+    return amount
+
+
+def code_reader(table: CodeTable, unmapped: str | None, notes: Notes) -> Callable[..., Coded]:
+    """A function (code, source text, epoch ms or None) → hub code, source code, source text.
+
+    A code that no row knows gives `unmapped` and a note in `gaps`; it never becomes some other code.
+    """
+    plain = None if table.dated else {code: rows[0] for code, rows in table.entries.items()}
+
+    def coded(value: Leaf, text: Leaf = None, at: int | None = None) -> Coded:
+        code = text_of(value)
+        if code is None:
+            return (None, None, text_of(text))
+        if plain is not None:
+            entry = plain.get(code)
+        else:
+            day = datetime.fromtimestamp(at / 1000, UTC).date() if at is not None else None
+            entry = table.find(code, day)
+        said = text_of(text)
+        if entry is None or not entry.hub_code:
+            notes.gaps.append(CodeGap(table.name, code, said or ""))
+            return (unmapped, code, said)
+        return (entry.hub_code, code, said or entry.title or None)
+
+    return coded
+
+
+def titles_reader(table: CodeTable | None, separator: str | None, notes: Notes) -> Callable[[Leaf], list[str]]:
+    """A function from a (joined) code text to titles; without a table the parts themselves. Unknown codes stay codes, noted."""
+
+    def titles(value: Leaf) -> list[str]:
+        text = text_of(value)
+        if text is None:
+            return []
+        parts = [part.strip() for part in text.split(separator)] if separator else [text]
+        return [title(part) for part in parts if part]
+
+    def title(code: str) -> str:
+        if table is None:
+            return code
+        entry = table.find(code)
+        if entry is None:
+            notes.gaps.append(CodeGap(table.name, code))
+            return code
+        return entry.title or entry.hub_code
+
+    return titles
+
+
+@lru_cache(maxsize=16384)
+def bad_credit_code(code: str) -> bool:
+    """True if an 18-character unified social credit code (GB 32100) fails its check; companies repeat, so it is remembered."""
+    return not uscc.is_valid(code)
+
+
+def bad_id_number(number: str) -> bool:
+    """True if a citizen ID number (GB 11643) fails its check."""
+    return not ric.is_valid(number.upper())

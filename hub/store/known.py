@@ -1,0 +1,83 @@
+"""What the store already knows of the records of a page: the lookups that let an unchanged record cost only its hash."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.mapping.compile import MAPPED_COLUMNS
+from hub.store.store import Transaction
+
+__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "stale_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The little that decides whether a record must be looked at."""
+
+    key: int
+    raw_hash: bytes
+    deleted: bool
+    list_hash: bytes | None
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A stored incident as a whole: `row` in the order of MAPPED_COLUMNS."""
+
+    key: int
+    row: tuple[Any, ...]
+    revision: int
+    raw_hash: bytes
+    raw_page: int
+    raw_index: int
+    mapping: str
+    mapping_version: int
+    run: str
+    changed_at: int
+    deleted_at: int | None
+    deletion: str | None
+
+
+def known(transaction: Transaction, ids: Sequence[str]) -> dict[str, Known]:
+    """The stored incidents among these ids."""
+    rows = transaction.all(
+        "SELECT id, key, raw_hash, deleted_at IS NOT NULL, list_hash, status IN ('closed', 'cancelled', 'rejected') FROM incident"
+        f" WHERE {transaction.any_of('id')}",
+        (transaction.list_value(ids),),
+    )
+    return {row[0]: Known(row[1], row[2], bool(row[3]), row[4], bool(row[5])) for row in rows}
+
+
+def full_rows(transaction: Transaction, keys: Sequence[int]) -> dict[int, Full]:
+    """Whole incidents by key."""
+    if not keys:
+        return {}
+    rows = transaction.all(
+        f"SELECT key, revision, raw_hash, raw_page, raw_index, mapping, mapping_version, run, changed_at, deleted_at, deletion,"
+        f" {', '.join(MAPPED_COLUMNS)} FROM incident WHERE {transaction.any_of('key')}",
+        (transaction.list_value(keys),),
+    )
+    return {row[0]: Full(row[0], tuple(row[11:]), *row[1:11]) for row in rows}
+
+
+def known_quarantine(transaction: Transaction, source: str, stream: str, hashes: Sequence[bytes]) -> set[bytes]:
+    """Which of these exact bytes are in quarantine already, whatever their status."""
+    found = set()
+    for raw_hash in hashes:
+        row = transaction.one(
+            "SELECT 1 FROM quarantine WHERE source = ? AND stream = ? AND raw_hash = ?", (source, stream, raw_hash)
+        )
+        if row:
+            found.add(raw_hash)
+    return found
+
+
+def stale_runs(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int, bytes], str]:
+    """The run in which each stale version of these incidents was seen, by (incident key, raw hash)."""
+    if not keys:
+        return {}
+    rows = transaction.all(
+        f"SELECT incident, raw_hash, run FROM stale_version WHERE {transaction.any_of('incident')}", (transaction.list_value(keys),)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

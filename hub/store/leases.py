@@ -1,0 +1,40 @@
+"""Leases with fencing tokens: one owner a partition, whatever process or machine it lives in."""
+
+from hub.errors import BusyError
+from hub.store.page import Lease
+from hub.store.store import Store
+
+__all__ = ["acquire", "release"]
+
+
+def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease:
+    """Take the lease or raise BusyError naming its owner. The token is higher than any before it under this name.
+
+    An expired lease may be taken over; its former owner is then fenced, because its token is old.
+    """
+    with store.write() as transaction:
+        taken = transaction.one(
+            "INSERT INTO lease (name, owner, token, expires_at) VALUES (?, ?, 1, ?) ON CONFLICT (name) DO UPDATE"
+            " SET owner = excluded.owner, token = lease.token + 1, expires_at = excluded.expires_at"
+            " WHERE lease.expires_at <= ? RETURNING token",
+            (name, owner, now + ttl_ms, now),
+        )
+        if taken is None:
+            holder = transaction.one("SELECT owner, expires_at FROM lease WHERE name = ?", (name,))
+            raise BusyError(
+                "{name} is being read by {owner}",
+                name=name,
+                owner=holder[0] if holder else "?",
+                until=holder[1] if holder else now,
+                remedy="wait for it, or until its lease ends in {seconds} s",
+                seconds=max(0, (holder[1] - now) // 1000) if holder else 0,
+            )
+    return Lease(name, owner, int(taken[0]), ttl_ms)
+
+
+def release(store: Store, lease: Lease) -> None:
+    """Give the lease back if it is still ours; the token stays, so that it keeps rising."""
+    with store.write() as transaction:
+        transaction.run(
+            "UPDATE lease SET expires_at = 0 WHERE name = ? AND owner = ? AND token = ?", (lease.name, lease.owner, lease.token)
+        )

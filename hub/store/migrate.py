@@ -1,0 +1,89 @@
+"""Bringing a store's schema up to this hub's, and refusing a store that is newer or older than the hub."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+
+from hub.errors import StoreVersionError
+from hub.store.store import Store
+
+__all__ = ["check_schema", "current_schema", "newest_schema", "upgrade"]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@cache
+def newest_schema() -> str:
+    """The schema this hub was made for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def current_schema(store: Store) -> str | None:
+    """The schema the store has, None for an empty database."""
+    with store.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(store: Store) -> tuple[str | None, str]:
+    """Run what is missing; the schema before and after. StoreVersionError if the store is newer than this hub."""
+    before = current_schema(store)
+    _refuse_newer(before)
+    config = _config()
+    url = make_url(store.url)
+    if store.dialect == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    _bind_key(store)
+    return before, newest_schema()
+
+
+def check_schema(store: Store) -> None:
+    """StoreVersionError unless the store has exactly this hub's schema and key."""
+    found = current_schema(store)
+    _refuse_newer(found)
+    if found != newest_schema():
+        raise StoreVersionError(
+            "the store has schema {found}, this hub needs {needed}",
+            found=found or "none",
+            needed=newest_schema(),
+            remedy="run hub upgrade",
+        )
+    _bind_key(store)
+
+
+def _refuse_newer(found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreVersionError(
+            "the store has schema {found}, which this hub does not know", found=found, remedy="install the newer hub that made it"
+        )
+
+
+def _bind_key(store: Store) -> None:
+    """The first key a store sees is its key; another one is refused before anything is fetched."""
+    if not store.has_key:
+        return
+    key_id = store.keyring.key_id
+    with store.read() as transaction:
+        row = transaction.one("SELECT value FROM meta WHERE name = 'key_id'")
+    if row is None:
+        with store.write() as transaction:
+            transaction.run("INSERT INTO meta (name, value) VALUES ('key_id', ?)", (key_id,))
+    elif row[0] != key_id:
+        raise StoreVersionError(
+            "this store was made with another key", remedy="restore the secrets/store.key that belongs to it from your backup"
+        )

@@ -1,0 +1,162 @@
+"""One page of a stream, fully decided and ready to be written: plain values between `hub.sync` and `hub.store`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.mapping.values import CodeGap, PersonRecord
+from hub.source.stream import FileMark
+
+__all__ = ["COUNTED", "Change", "Counts", "Lease", "NewIncident", "OldVersion", "PageWrite", "Quarantined", "RawPage", "StaleVersion", "UpdatedIncident"]
+
+COUNTED = ("fetched", "new", "changed", "unchanged", "quarantined", "tombstoned", "stale", "unmapped", "new_quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one partition. `token` rises with every owner; a page under an older token is refused."""
+
+    name: str
+    owner: str
+    token: int
+    ttl_ms: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records of a page or run; fetched = new + changed + unchanged + quarantined."""
+
+    fetched: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    tombstoned: int = 0
+    stale: int = 0
+    unmapped: int = 0
+    new_quarantined: int = 0
+
+    def add(self, other: "Counts") -> None:
+        for name in COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def closed(self) -> bool:
+        return self.fetched == self.new + self.changed + self.unchanged + self.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """The raw slices of a page that must be kept, with the people of each (same order), and where they came from."""
+
+    slices: list[bytes]
+    people: list[list[PersonRecord]]
+    source_clock: int | None
+    mapping: str
+    zone: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewIncident:
+    """`raw_index` points into the page's slices; `slot` is its place in the page's seen list (or -1)."""
+
+    id: str
+    native_id: str
+    row: tuple[Any, ...]
+    revision: int
+    raw_hash: bytes
+    raw_index: int
+    list_hash: bytes | None
+    deleted: bool
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedIncident:
+    """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees."""
+
+    key: int
+    was_revision: int
+    row: tuple[Any, ...] | None
+    revision: int
+    raw_hash: bytes
+    raw_index: int | None
+    list_hash: bytes | None
+    deletion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OldVersion:
+    """A version that is no longer current. Stored ones carry their raw page; those of this very page have None."""
+
+    key: int | None
+    id: str
+    revision: int
+    row: tuple[Any, ...]
+    raw_hash: bytes
+    raw_page: int | None
+    raw_index: int
+    mapping: str
+    mapping_version: int
+    run: str
+    changed_at: int
+    deleted_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleVersion:
+    key: int
+    raw_hash: bytes
+    raw_index: int
+    source_updated_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record set aside; `raw_index` None if exactly these bytes are in quarantine already."""
+
+    raw_hash: bytes
+    native_id: str | None
+    reason: str
+    raw_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the feed. `op`: insert, update, delete or restore; `fields` are the changed columns of an update."""
+
+    op: str
+    id: str
+    revision: int
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class PageWrite:
+    """One page, fully decided."""
+
+    source: str
+    stream: str
+    partition: str
+    kind: str
+    mapping: str
+    mapping_version: int
+    run: str
+    number: int
+    now: int
+    counts: Counts
+    requests: int
+    raw: RawPage
+    new: list[NewIncident] = field(default_factory=list)
+    updated: list[UpdatedIncident] = field(default_factory=list)
+    old: list[OldVersion] = field(default_factory=list)
+    stale: list[StaleVersion] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
+    seen: list[int] = field(default_factory=list)
+    enumeration: str | None = None
+    state: str = "{}"
+    cursor: int | None = None
+    position: str | None = None
+    file: FileMark | None = None

@@ -1,0 +1,88 @@
+"""The run book: one row a run, opened before the first request and closed with its outcome."""
+
+from dataclasses import dataclass
+
+from hub.errors import Outcome
+from hub.store.page import Counts, Lease
+from hub.store.store import Store
+
+__all__ = ["RunRow", "close_run", "open_run", "read_run", "remember_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as an operator sees it. Instants are epoch ms."""
+
+    id: str
+    source: str
+    stream: str
+    partition: str
+    mode: str
+    outcome: str
+    counts: Counts
+    requests: int
+    pages: int
+    started_at: int
+    finished_at: int | None
+    cursor: int | None
+    error: str | None
+    worker: str
+
+
+def open_run(store: Store, lease: Lease, run: str, source: str, stream: str, partition: str, mode: str, now: int) -> None:
+    """Write the run as running. Former runs of this partition that never closed belong to dead processes: we hold the lease."""
+    with store.write() as transaction:
+        transaction.run(
+            "UPDATE run SET outcome = ?, finished_at = ?, error = 'its process died'"
+            " WHERE source = ? AND stream = ? AND partition = ? AND outcome = ?",
+            (Outcome.DEAD, now, source, stream, partition, Outcome.RUNNING),
+        )
+        transaction.run(
+            "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, source, stream, partition, mode, Outcome.RUNNING, now, lease.owner, lease.token),
+        )
+
+
+def close_run(store: Store, run: str, outcome: Outcome, cursor: int | None, error: str | None, now: int) -> None:
+    """Write how the run ended. A run that another process has declared dead meanwhile is fenced."""
+    with store.write() as transaction:
+        transaction.run(
+            "UPDATE run SET outcome = ?, finished_at = ?, cursor = ?, error = ? WHERE id = ? AND outcome IN (?, ?)",
+            (outcome, now, cursor, error, run, Outcome.RUNNING, Outcome.DEAD),
+        )
+
+
+_COLUMNS = (
+    "id, source, stream, partition, mode, outcome, fetched, new, changed, unchanged, quarantined, tombstoned, stale, unmapped,"
+    " new_quarantined, requests, pages, started_at, finished_at, cursor, error, worker"
+)
+
+
+def read_run(store: Store, run: str) -> RunRow | None:
+    """One run by id, or by the beginning of it."""
+    with store.read() as transaction:
+        row = transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id LIKE ? ORDER BY started_at DESC LIMIT 1", (run + "%",))
+    return _run_row(row) if row else None
+
+
+def list_runs(store: Store, *, source: str | None = None, stream: str | None = None, limit: int = 20) -> list[RunRow]:
+    """The latest runs, newest first."""
+    wanted = [(column, value) for column, value in (("source", source), ("stream", stream)) if value]
+    where = (" WHERE " + " AND ".join(f"{column} = ?" for column, _ in wanted)) if wanted else ""
+    with store.read() as transaction:
+        rows = transaction.all(
+            f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT ?", (*(value for _, value in wanted), limit)
+        )
+    return [_run_row(row) for row in rows]
+
+
+def _run_row(row: tuple) -> RunRow:  # type: ignore[type-arg]
+    return RunRow(*row[:6], Counts(*row[6:15]), *row[15:])
+
+
+def remember_source(store: Store, source: str, key: str) -> str:
+    """The key of a source, fixed at its first sync: identities are made from it, so that a renamed section keeps them."""
+    with store.write() as transaction:
+        transaction.run("INSERT INTO source_key (source, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (source, key))
+        row = transaction.one("SELECT key FROM source_key WHERE source = ?", (source,))
+    return str(row[0])

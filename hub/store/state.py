@@ -1,0 +1,51 @@
+"""Where each partition stands: its proven cursor and the engine's own notes, readable and editable by an operator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hub.store.store import Store
+from hub.store.write import put_state
+
+__all__ = ["StateRow", "clear_state", "list_states", "read_state", "set_cursor"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """`cursor`: everything the source changed before it (epoch ms) is read. `body`: unfinished window, enumeration, …"""
+
+    source: str
+    stream: str
+    partition: str
+    cursor: int | None
+    body: dict[str, Any]
+    updated_at: int
+
+
+def read_state(store: Store, source: str, stream: str, partition: str) -> StateRow | None:
+    with store.read() as transaction:
+        row = transaction.one(
+            "SELECT cursor, body, updated_at FROM state WHERE source = ? AND stream = ? AND partition = ?", (source, stream, partition)
+        )
+    return StateRow(source, stream, partition, row[0], msgspec.json.decode(row[1]), row[2]) if row else None
+
+
+def list_states(store: Store) -> list[StateRow]:
+    with store.read() as transaction:
+        rows = transaction.all("SELECT source, stream, partition, cursor, body, updated_at FROM state ORDER BY source, stream, partition")
+    return [StateRow(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4]), row[5]) for row in rows]
+
+
+def set_cursor(store: Store, source: str, stream: str, partition: str, cursor: int, now: int) -> None:
+    """Move the cursor by hand; an unfinished window is forgotten, so the next run starts at the cursor less its lookback."""
+    with store.write() as transaction:
+        put_state(transaction, source, stream, partition, cursor, "{}", now)
+
+
+def clear_state(store: Store, source: str, stream: str | None = None) -> int:
+    """Forget positions; the next run reads from `start` again. Records stay."""
+    with store.write() as transaction:
+        if stream is None:
+            return transaction.run("DELETE FROM state WHERE source = ?", (source,))
+        return transaction.run("DELETE FROM state WHERE source = ? AND stream = ?", (source, stream))

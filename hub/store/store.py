@@ -1,0 +1,172 @@
+"""Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
+from hub.store.crypto import Keyring
+
+__all__ = ["ConflictError", "Store", "Transaction"]
+
+
+class ConflictError(StoreError):
+    """Another writer touched the same rows between reading and writing; the page is prepared once more."""
+
+
+class Transaction:
+    """One transaction on one connection. Statements use `?` for parameters in both databases."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._percent = connection.dialect.name == "postgresql"
+        self.dialect = connection.dialect.name
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Execute once; the number of rows touched."""
+        return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).rowcount
+
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Execute for every row; the number of rows touched. Nothing happens for no rows."""
+        if not rows:
+            return 0
+        return self._connection.exec_driver_sql(self._text(statement), [tuple(row) for row in rows]).rowcount
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows that are known to be new: executemany on SQLite, COPY on PostgreSQL. ConflictError if one exists."""
+        if not rows:
+            return
+        names = ", ".join(columns)
+        if self.dialect == "postgresql":
+            self._copy(f"COPY {table} ({names}) FROM STDIN", rows)
+            return
+        places = ", ".join("?" * len(columns))
+        self._connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", list(rows))
+
+    def _copy(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        import psycopg
+
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.errors.UniqueViolation as error:
+            raise ConflictError("the store refused a row that another writer had just stored") from error
+        except psycopg.Error as error:
+            raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+    def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return list(self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).fetchall())
+
+    def one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).fetchone()
+
+    def stream(self, statement: str, parameters: Sequence[Any] = (), size: int = 10_000) -> Iterator[Sequence[Any]]:
+        """Batches of rows without holding them all."""
+        options = self._connection.execution_options(stream_results=True)
+        result = options.exec_driver_sql(self._text(statement), tuple(parameters))
+        while batch := result.fetchmany(size):
+            yield batch
+
+    def any_of(self, column: str) -> str:
+        """A condition that takes one list parameter (see `list_value`)."""
+        return f"{column} = ANY(?)" if self.dialect == "postgresql" else f"{column} IN (SELECT value FROM json_each(?))"
+
+    def list_value(self, values: Sequence[Any]) -> Any:
+        """The parameter for `any_of`: an array for PostgreSQL, JSON text for SQLite."""
+        return list(values) if self.dialect == "postgresql" else msgspec.json.encode(list(values)).decode()
+
+    def _text(self, statement: str) -> str:
+        return statement.replace("%", "%%").replace("?", "%s") if self._percent else statement
+
+
+class Store:
+    """The unified store. `keyring` seals raw pages, people and tokens; None only where none of them is touched."""
+
+    def __init__(self, url: str, keyring: Keyring | None = None) -> None:
+        self.url = url
+        self._keyring = keyring
+        self.engine = _engine(url)
+        self.dialect = self.engine.dialect.name
+
+    @property
+    def has_key(self) -> bool:
+        return self._keyring is not None
+
+    @property
+    def keyring(self) -> Keyring:
+        if self._keyring is None:
+            raise MisconfiguredError("the store key is needed for this", remedy="set key in hub.toml")
+        return self._keyring
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A consistent snapshot for reading."""
+        yield from self._transaction("BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """One transaction; committed at the end of the block, rolled back if it raises."""
+        yield from self._transaction("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql(begin)
+                try:
+                    yield Transaction(connection)
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                connection.exec_driver_sql("COMMIT")
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    try:
+        parsed = make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise MisconfiguredError("[store] url is not a database address", remedy="use sqlite:///hub.db or postgresql://…") from error
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        return sqlalchemy.create_engine(
+            parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, pool_size=4, max_overflow=28, pool_pre_ping=True
+        )
+    if parsed.get_backend_name() != "sqlite":
+        raise MisconfiguredError(
+            "[store] url: {backend} is not supported", backend=parsed.get_backend_name(), remedy="use SQLite or PostgreSQL"
+        )
+    engine = sqlalchemy.create_engine(
+        parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, connect_args={"timeout": 60}, max_overflow=60
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # synchronous=FULL: a consumer that has read a change must find it again after a power cut, or it would miss its successor.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "mmap_size=268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _translated(error: DBAPIError) -> HubError:
+    """What the database said, without statement or parameters: those may hold records."""
+    reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
+    if isinstance(error, IntegrityError):
+        return ConflictError("the store refused a row that another writer had just stored")
+    if isinstance(error, OperationalError) and ("locked" in reason or error.connection_invalidated or "connect" in reason):
+        return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
+    return StoreError("the store refused a statement: {reason}", reason=reason, remedy="see hub doctor")

@@ -1,0 +1,74 @@
+"""Tokens of sources, shared by every process on this store, sealed; and the ledger of dropped files."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from hub.clock import now_ms
+from hub.errors import BusyError
+from hub.source.connector import Token
+from hub.store.leases import acquire, release
+from hub.store.store import Store
+
+__all__ = ["StoredFiles", "StoredTokens"]
+
+_REFRESH_LEASE_MS = 30_000
+_WAIT_S = 0.1
+
+
+class StoredTokens:
+    """`hub.source.TokenStore` on the store; keyed by what two clients would fight over: (host, appKey)."""
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self._store, self._owner = store, owner
+
+    def get(self, key: str) -> Token | None:
+        with self._store.read() as transaction:
+            row = transaction.one("SELECT body, expires_at FROM token WHERE name = ?", (key,))
+        if row is None:
+            return None
+        values = self._store.keyring.open(row[0], "token", dict[str, str])
+        return Token(values, datetime.fromtimestamp(row[1] / 1000, UTC) if row[1] is not None else None)
+
+    def put(self, key: str, token: Token) -> None:
+        sealed = self._store.keyring.seal(token.values, "token")
+        expires = int(token.expires_at.timestamp() * 1000) if token.expires_at else None
+        with self._store.write() as transaction:
+            transaction.run(
+                "INSERT INTO token (name, body, expires_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE"
+                " SET body = excluded.body, expires_at = excluded.expires_at",
+                (key, sealed, expires),
+            )
+
+    def forget(self, key: str, token: Token) -> None:
+        with self._store.write() as transaction:
+            row = transaction.one("SELECT body FROM token WHERE name = ?", (key,))
+            if row is not None and self._store.keyring.open(row[0], "token", dict[str, str]) == token.values:
+                transaction.run("DELETE FROM token WHERE name = ?", (key,))
+
+    @contextmanager
+    def refreshing(self, key: str) -> Iterator[None]:
+        """Hold the refresh lease of a key, waiting for whoever has it. Never called inside a page's transaction."""
+        while True:
+            try:
+                lease = acquire(self._store, f"token:{key}", self._owner, _REFRESH_LEASE_MS, now_ms())
+                break
+            except BusyError:
+                time.sleep(_WAIT_S)
+        try:
+            yield
+        finally:
+            release(self._store, lease)
+
+
+class StoredFiles:
+    """`hub.source.FileLedger` on the store: which dropped files of a source are done with, by content."""
+
+    def __init__(self, store: Store, source: str) -> None:
+        self._store, self._source = store, source
+
+    def seen(self, sha256: str) -> bool:
+        with self._store.read() as transaction:
+            row = transaction.one("SELECT 1 FROM dropped_file WHERE source = ? AND sha256 = ?", (self._source, sha256))
+        return row is not None

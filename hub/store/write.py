@@ -1,0 +1,266 @@
+"""Writing one page: raw, incidents, revisions, change feed, quarantine, code gaps, counters and state in ONE transaction.
+
+Everything was decided before (`hub.sync.classify`); here it is only written, under the lease's fencing token.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+import msgspec
+
+from hub.errors import FencedError
+from hub.mapping.compile import MAPPED_COLUMNS
+from hub.store.known import Full
+from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
+from hub.store.store import ConflictError, Store, Transaction
+from hub.store.tables import INCIDENT_COLUMNS
+
+__all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put_state", "write_page"]
+
+_CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
+_REVISION_COLUMNS = (
+    "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
+)  # fmt: skip
+_UPDATED = (*MAPPED_COLUMNS, "revision", "raw_hash", "raw_page", "raw_index", "list_hash", "mapping", "mapping_version", "run")
+_UPDATE = (
+    f"UPDATE incident SET {', '.join(f'{name} = ?' for name in _UPDATED)}, changed_at = ?, deleted_at = ?, deletion = ?"
+    " WHERE key = ? AND revision = ?"
+)
+_MOVE_RAW = "UPDATE incident SET raw_hash = ?, raw_page = ?, raw_index = ?, list_hash = ? WHERE key = ? AND revision = ?"
+
+
+def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
+    """Commit one page; the feed's new head. FencedError if the lease is lost, ConflictError if rows moved meanwhile."""
+    sealed = _sealed(store, page.raw)
+    with store.write() as transaction:
+        hold_lease(transaction, lease, page.now)
+        raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
+        keys = _write_new(transaction, page, raw_page)
+        _write_updates(transaction, page, raw_page, keys)
+        _write_quarantine(transaction, page, raw_page)
+        _write_gaps(transaction, page)
+        _write_progress(transaction, page)
+        return append_changes(transaction, page.changes, page.now)
+
+
+def hold_lease(transaction: Transaction, lease: Lease, now: int) -> None:
+    """Renew the lease inside the page's own transaction; FencedError if another owner has it now."""
+    held = transaction.run(
+        "UPDATE lease SET expires_at = ? WHERE name = ? AND owner = ? AND token = ?",
+        (now + lease.ttl_ms, lease.name, lease.owner, lease.token),
+    )
+    if held != 1:
+        raise FencedError("another process took over {name}", name=lease.name, remedy="nothing of this page was stored")
+
+
+def append_changes(transaction: Transaction, changes: Sequence[Change], now: int) -> int:
+    """Give the changes their sequence numbers, as the last step: the counter's row lock makes commit order = number order."""
+    head = next_numbers(transaction, "feed", len(changes))
+    first = head - len(changes) + 1
+    rows = [
+        (first + place, change.op, change.id, change.revision, _fields(change.fields), now)
+        for place, change in enumerate(changes)
+    ]
+    transaction.insert("change", _CHANGE_COLUMNS, rows)
+    return head
+
+
+def next_numbers(transaction: Transaction, counter: str, count: int) -> int:
+    """Take `count` numbers off a counter; the last of them."""
+    if count == 0:
+        return int(transaction.one("SELECT value FROM counter WHERE name = ?", (counter,))[0])
+    return int(
+        transaction.one("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", (count, counter))[0]
+    )
+
+
+def _fields(names: tuple[str, ...]) -> str | None:
+    return msgspec.json.encode(names).decode() if names else None
+
+
+def _sealed(store: Store, raw: RawPage) -> tuple[bytes, bytes | None, bytes | None]:
+    """Body, people and search marks of a page, sealed before the transaction so that the lock is held for less."""
+    keyring = store.keyring
+    if not raw.slices:
+        return b"", None, None
+    body = keyring.seal(raw.slices, "raw page")
+    if not any(raw.people):
+        return body, None, None
+    marks = {
+        keyring.mark(text)
+        for people in raw.people
+        for person in people
+        for name, text in person.items()
+        if name in ("name", "phone", "id_number", "account")
+    }
+    return body, keyring.seal(raw.people, "people"), b"".join(sorted(marks))
+
+
+def _write_raw(transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes, bytes | None, bytes | None]) -> int:
+    number = _allocate(transaction, "raw_page", 1)
+    columns = (
+        "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id", "body", "people", "marks",
+    )  # fmt: skip
+    row = (
+        number, page.source, page.stream, page.run, page.now, page.raw.source_clock, page.raw.mapping, page.raw.zone,
+        page.raw.origin, store.keyring.key_id, *sealed,
+    )  # fmt: skip
+    transaction.insert("raw_page", columns, [row])
+    return number
+
+
+def _allocate(transaction: Transaction, name: str, count: int) -> int:
+    """The first of `count` fresh numbers. On PostgreSQL a sequence, so that pages of different streams do not wait for each
+    other here; gaps after a rollback are harmless in keys (never in the feed)."""
+    if transaction.dialect == "postgresql":
+        numbers = transaction.one(
+            f"SELECT min(n) FROM (SELECT nextval('{name}_numbers') AS n FROM generate_series(1, ?)) AS taken", (count,)
+        )
+        return int(numbers[0])
+    return next_numbers(transaction, name, count) - count + 1
+
+
+def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict[str, int]:
+    """Insert the new incidents; the key each id got."""
+    if not page.new:
+        return {}
+    keys = _incident_keys(transaction, len(page.new))
+    given: dict[str, int] = {}
+    rows = []
+    for key, item in zip(keys, page.new, strict=True):
+        given[item.id] = key
+        if item.slot >= 0:
+            page.seen[item.slot] = key
+        deleted = (page.now, "source") if item.deleted else (None, None)
+        rows.append(
+            (
+                key, item.id, page.source, page.stream, item.native_id, page.kind, *item.row,
+                item.revision, item.raw_hash, raw_page, item.raw_index, item.list_hash,
+                page.mapping, page.mapping_version, page.run, page.now, page.now, *deleted,
+            )
+        )  # fmt: skip
+    transaction.insert("incident", INCIDENT_COLUMNS, rows)
+    return given
+
+
+def _incident_keys(transaction: Transaction, count: int) -> Sequence[int]:
+    if transaction.dialect == "postgresql":
+        found = transaction.all("SELECT nextval('incident_numbers') FROM generate_series(1, ?)", (count,))
+        return [row[0] for row in found]
+    last = next_numbers(transaction, "incident", count)
+    return range(last - count + 1, last + 1)
+
+
+def keep_versions(transaction: Transaction, versions: Sequence[Full]) -> None:
+    """Copy stored versions to the revisions, before they are replaced."""
+    rows = [
+        (
+            item.key, item.revision, msgspec.json.encode(item.row).decode(), item.raw_hash, item.raw_page, item.raw_index,
+            item.mapping, item.mapping_version, item.run, item.changed_at, item.deleted_at,
+        )
+        for item in versions
+    ]  # fmt: skip
+    transaction.insert("revision", _REVISION_COLUMNS, rows)
+
+
+def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, keys: dict[str, int]) -> None:
+    old_rows = [
+        (
+            keys[item.id] if item.key is None else item.key, item.revision, msgspec.json.encode(item.row).decode(),
+            item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.mapping,
+            item.mapping_version, item.run, item.changed_at, item.deleted_at,
+        )
+        for item in page.old
+    ]  # fmt: skip
+    transaction.insert("revision", _REVISION_COLUMNS, old_rows)
+    full, moved, tombs = [], [], []
+    for item in page.updated:
+        if item.row is None and item.deletion is None:
+            moved.append((item.raw_hash, raw_page, item.raw_index, item.list_hash, item.key, item.was_revision))
+        elif item.row is None:
+            tombs.append((item.revision, page.run, page.now, page.now, item.deletion, item.key, item.was_revision))
+        else:
+            full.append(
+                (
+                    *item.row, item.revision, item.raw_hash, raw_page, item.raw_index, item.list_hash, page.mapping,
+                    page.mapping_version, page.run, page.now, page.now if item.deletion else None, item.deletion,
+                    item.key, item.was_revision,
+                )
+            )  # fmt: skip
+    touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
+    touched += transaction.run_many(
+        "UPDATE incident SET revision = ?, run = ?, changed_at = ?, deleted_at = ?, deletion = ? WHERE key = ? AND revision = ?", tombs
+    )
+    if touched != len(page.updated):
+        raise ConflictError("another writer changed the same incidents meanwhile")
+    transaction.run_many(
+        "INSERT INTO stale_version (incident, raw_hash, raw_page, raw_index, source_updated_at, run, seen_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(item.key, item.raw_hash, raw_page, item.raw_index, item.source_updated_at, page.run, page.now) for item in page.stale],
+    )
+
+
+def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) -> None:
+    transaction.run_many(
+        "INSERT INTO quarantine (source, stream, raw_hash, native_id, reason, raw_page, raw_index, mapping, mapping_version,"
+        " status, times, run, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, ?, ?, ?)"
+        " ON CONFLICT (source, stream, raw_hash) DO UPDATE SET times = quarantine.times + 1,"
+        " last_seen_at = excluded.last_seen_at, reason = excluded.reason, mapping_version = excluded.mapping_version",
+        [
+            (
+                page.source, page.stream, item.raw_hash, item.native_id, item.reason, raw_page, item.raw_index,
+                page.mapping, page.mapping_version, page.run, page.now, page.now,
+            )
+            for item in page.quarantined
+        ],
+    )  # fmt: skip
+
+
+def _write_gaps(transaction: Transaction, page: PageWrite) -> None:
+    transaction.run_many(
+        "INSERT INTO code_gap (source, stream, code_table, code, text, count, sample, first_seen_at, last_seen_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, stream, code_table, code)"
+        " DO UPDATE SET count = code_gap.count + excluded.count, last_seen_at = excluded.last_seen_at",
+        [
+            (page.source, page.stream, gap.table, gap.code, gap.text, count, sample, page.now, page.now)
+            for gap, (count, sample) in page.gaps.items()
+        ],
+    )
+
+
+def _write_progress(transaction: Transaction, page: PageWrite) -> None:
+    sums = ", ".join(f"{name} = {name} + ?" for name in COUNTED)
+    transaction.run(
+        f"UPDATE run SET {sums}, requests = requests + ?, pages = pages + 1 WHERE id = ?",
+        (*(getattr(page.counts, name) for name in COUNTED), page.requests, page.run),
+    )
+    transaction.run(
+        "INSERT INTO page (run, number, at, rows, changes, position) VALUES (?, ?, ?, ?, ?, ?)",
+        (page.run, page.number, page.now, page.counts.fetched, len(page.changes), page.position),
+    )
+    if page.enumeration is not None:
+        keys = array("q", page.seen).tobytes()
+        number = transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (page.enumeration,))[0]
+        transaction.run("INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys))
+    put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
+    if page.file is not None:
+        mark = page.file
+        transaction.run(
+            "INSERT INTO dropped_file (source, sha256, name, size, reason, run, read_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (page.source, mark.sha256, mark.name, mark.size, mark.reason, page.run, page.now),
+        )
+
+
+def put_state(
+    transaction: Transaction, source: str, stream: str, partition: str, cursor: int | None, body: str, now: int
+) -> None:
+    """Where the partition stands: the proven cursor (epoch ms) and the engine's JSON."""
+    transaction.run(
+        "INSERT INTO state (source, stream, partition, cursor, body, updated_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (source, stream, partition) DO UPDATE SET cursor = excluded.cursor, body = excluded.body,"
+        " updated_at = excluded.updated_at",
+        (source, stream, partition, cursor, body, now),
+    )
+
+
