@@ -4,5 +4,6 @@ It stands in for systems that are not public. What it serves is written in docs/
 connectors and mappings that read it, so that a misunderstanding cannot cancel itself out."""
 
 from hub.testing.sandbox.sandbox import Sandbox
+from hub.testing.sandbox.serve import serve_forever
 
-__all__ = ["Sandbox"]
+__all__ = ["Sandbox", "serve_forever"]

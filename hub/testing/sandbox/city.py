@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 from hub.testing.sandbox.clock import DAY, CityClock, local_midnight
@@ -34,7 +35,9 @@ class City:
         until: int,
         weights: Mapping[str, float] | None = None,
     ) -> None:
-        """`weights` replaces the streams' shares: {"hotline_8890.work_orders": 1} puts everything there; a bare system name means all its streams."""
+        """`weights` replaces the streams' shares: {"hotline_8890.work_orders": 1} puts everything there.
+
+        A bare system name means all its streams, each with that share."""
         self.seed = seed
         self.clock = CityClock(until)
         self.rng = Random(f"city/{seed}")
@@ -85,8 +88,9 @@ class City:
         """A new record of an event, in its first state."""
         rng, spec = self.rng, shelf.spec
         number = len(shelf.records) + 1
-        if shelf.records and rng.random() * 100 < _SAME_TIME_PERCENT and abs(shelf.records[-1].reported - reported) < DAY:
-            reported = shelf.records[-1].reported
+        if shelf.records and rng.random() * 100 < _SAME_TIME_PERCENT:
+            before = shelf.records[-1].reported
+            reported = before if abs(before - reported) < DAY else reported
         occurred = min(event.at + rng.randrange(-120, 180), reported - 60)
         if spec.at_receipt:
             occurred = reported
@@ -112,7 +116,7 @@ class City:
         return record
 
     def _place(self, spec: StreamSpec, event: Event, salt: int) -> tuple[str | None, float | None, float | None]:
-        """Region digits and WGS-84 position as far as this system knows them; each system measures a little differently."""
+        """Region digits and WGS-84 position as far as this system knows them; each measures a little differently."""
         digits = 9 if spec.gaps and salt % 7 == 0 and spec.region == 12 else spec.region
         region = {0: None, 6: DISTRICT, 9: event.town.code, 12: event.village}[digits]
         if not spec.position or (spec.gaps and salt % 10 == 0):
@@ -123,16 +127,16 @@ class City:
     def _share_update_times(self, shelf: Shelf) -> None:
         """Systems write in batches: give some records the update time of the next one."""
         ordered = sorted(shelf.records, key=lambda record: record.last.at)
-        for record, later in zip(ordered, ordered[1:], strict=False):
-            settles = shelf.spec.settles_s
+        for record, later in pairwise(ordered):
             at = later.last.at
-            if len(record.versions) > 1 and self.rng.random() < 0.15 and (not settles or at <= record.reported + settles):
+            settled = shelf.spec.settles_s is not None and at > record.reported + shelf.spec.settles_s
+            if len(record.versions) > 1 and not settled and self.rng.random() < 0.15:
                 record.versions[-1] = record.last._replace(at=at)
 
     # -- moving -------------------------------------------------------------------------------------------------
 
     def tick(self, steps: int = 1) -> None:
-        """Each step: ten minutes pass, and in every stream that is in use something is added, goes on, is amended or withdrawn."""
+        """Each step: ten minutes pass; in every stream in use records are added, go on, are amended or withdrawn."""
         for _ in range(steps):
             before = self.clock.now
             self.clock.advance(TICK_S)

@@ -85,7 +85,7 @@ class Port:
                 case ("POST", "fault"):
                     self.fault(str(options.pop("fault", "")), **options)
                 case ("POST", "clear"):
-                    self.faults.clear()
+                    self.clear()
                 case _:
                     return json_answer({"error": f"no such control: {request.path}"}, 404)
         except (ValueError, TypeError) as error:
@@ -102,8 +102,16 @@ class Port:
         with self.world.lock:
             if name == "expired_token":
                 self.system.forget_credentials()
-            else:
+            elif name == "absurd":
                 self._plant(options)
+            elif not self.system.sabotage(name, options):
+                raise UnknownFaultError(f"{self.system.name} has no fault {name!r}")
+
+    def clear(self) -> None:
+        """Switch all faults off; what `absurd` and `broken_file` put there stays."""
+        self.faults.clear()
+        with self.world.lock:
+            self.system.repair()
 
     def _plant(self, options: dict[str, Any]) -> None:
         kinds = options.get("kinds") or list(KINDS)

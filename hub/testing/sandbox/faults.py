@@ -31,9 +31,11 @@ FAULTS = {
     "duplicate_page": "serves the page before the one that was asked for (from page 2 on)",
     "shifting_pages": "moves rows between pages just before a later page is read (from page 2 on)",
     "absurd": "plants extra records of nonsense, `kinds` (all) in `stream` (all); they stay",
+    "table_missing": "exchange databases: the tables are gone until cleared",
+    "broken_file": "csv_drop: a file arrives in the wrong encoding, or torn with `kind` = xlsx; it stays",
 }
 #: Done once when they are switched on, not at a request.
-AT_ONCE = {"absurd", "expired_token"}
+AT_ONCE = {"absurd", "expired_token", "table_missing", "broken_file"}
 
 LOGIN_PAGE = (
     "<!DOCTYPE html><html><head><meta charset=utf-8><title>统一登录</title></head><body>"

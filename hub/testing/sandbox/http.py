@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server on the loopback address: keep-alive, no Nagle delay, every answer dated by the city's clock.
 
-The standard library's handler spends most of its time in its header parser; requests here are few and simple, so they are read by hand."""
+The standard library's handler spends most of its time in its header parser; requests here are simple, so they are read
+by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -84,10 +86,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def finish(self) -> None:
         self.server.connections.discard(self.connection)
-        try:
+        with suppress(OSError):  # the client went away first
             super().finish()
-        except OSError:
-            pass  # the client went away first
 
     def handle(self) -> None:
         try:
@@ -174,10 +174,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.shutdown()
         self.server_close()
         for connection in list(self.connections):
-            try:
+            with suppress(OSError):  # closed by the other side already
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already closed by the other side
         deadline = time.monotonic() + 2
         while self.connections and time.monotonic() < deadline:
             time.sleep(0.005)

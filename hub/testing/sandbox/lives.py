@@ -1,7 +1,7 @@
 """The lives of records: which states each stream knows, what its code means, and the ways through them.
 
-The hub word beside each code is the truth the hub is compared with; it is written here by hand from DESIGN.md section 6,
-never read from a mapping."""
+The hub word beside each code is the truth the hub is compared with; it is written here by hand from the design's
+list of statuses, never read from a mapping."""
 
 from __future__ import annotations
 

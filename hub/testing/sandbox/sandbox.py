@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from time import time
 from types import TracebackType
@@ -14,8 +15,8 @@ from hub.testing.sandbox.clock import instant
 from hub.testing.sandbox.config import write_config
 from hub.testing.sandbox.control import Port, Served, World
 from hub.testing.sandbox.http import Server
-from hub.testing.sandbox.streams import SYSTEMS
-from hub.testing.sandbox.systems import gateway, hotline
+from hub.testing.sandbox.streams import STREAMS, SYSTEMS
+from hub.testing.sandbox.systems import drop, exchange, gateway, hotline, irs, open311
 from hub.testing.sandbox.systems.system import System
 from hub.testing.sandbox.truth import truth
 
@@ -24,7 +25,11 @@ Maker = Callable[[str, City, Path], System]
 MAKERS: dict[str, Maker] = {
     "internet_supervision": gateway.internet_supervision,
     "enforcement_supervision": gateway.enforcement_supervision,
+    **dict.fromkeys(irs.PLATFORMS, irs.Irs),
     "hotline_8890": hotline.Hotline,
+    **dict.fromkeys(exchange.DATABASES, exchange.Exchange),
+    "open311": open311.Open311,
+    "csv_drop": drop.Drop,
 }
 
 
@@ -32,8 +37,9 @@ class Sandbox:
     """Serves upstream systems on the loopback address while the `with` block lasts.
 
     `until` is the city's clock at the start (ISO 8601; without offset Asia/Shanghai; default now, to the second);
-    `scale` is roughly the number of records of all systems together; `systems` limits which are served (and filled);
-    `weights` shares the records out otherwise: `{"hotline_8890.work_orders": 1}`; `ports` fixes ports by system.
+    `scale` is roughly the number of records of all served systems together; `systems` limits which are served;
+    `weights` shares the records out otherwise: `{"hotline_8890.work_orders": 1}`; `ports` fixes ports by system;
+    `databases` puts exchange databases elsewhere: SQLAlchemy URLs by system.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class Sandbox:
         systems: Iterable[str] | None = None,
         weights: Mapping[str, float] | None = None,
         ports: Mapping[str, int] | None = None,
+        databases: Mapping[str, str] | None = None,
     ) -> None:
         names = tuple(SYSTEMS if systems is None else systems)
         if unknown := sorted(set(names) - set(SYSTEMS)):
@@ -52,12 +59,16 @@ class Sandbox:
         self.directory = Path(directory).absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
-        self.city = City(seed, scale, int(time()) if until is None else instant(until), weights)
+        shares = {spec.key: spec.weight for spec in STREAMS if spec.system in names} if weights is None else weights
+        self.city = City(seed, scale, int(time()) if until is None else instant(until), shares)
         world = World(self.tick, self.advance, self.lock)
         self._ports: dict[str, Port] = {}
         self._servers: dict[str, Server] = {}
         for name in names:
-            port = Port(MAKERS[name](name, self.city, self.directory), world)
+            make = MAKERS[name]
+            if databases and name in databases:
+                make = partial(exchange.Exchange, url=databases[name])
+            port = Port(make(name, self.city, self.directory), world)
             self._ports[name] = port
             self._servers[name] = Server(port.respond, lambda: self.city.clock.http_date, (ports or {}).get(name, 0))
         sections = {name: port.system.settings(self.url(name)) for name, port in self._ports.items()}
@@ -115,7 +126,7 @@ class Sandbox:
         """Switch faults off in one system or in all (what `absurd` planted stays)."""
         for name, port in self._ports.items():
             if system in (None, name):
-                port.faults.clear()
+                port.clear()
 
     def requests(self, system: str) -> list[Served]:
         """Every request of the wire so far, oldest first, without the control plane's."""

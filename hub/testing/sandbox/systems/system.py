@@ -48,6 +48,13 @@ class System:
     def moved(self) -> None:
         """The city has changed: systems that push (tables, files) write now."""
 
+    def sabotage(self, name: str, options: dict[str, Any]) -> bool:
+        """Play a fault only this kind of system has; False when it has no such fault."""
+        return False
+
+    def repair(self) -> None:
+        """Undo what `sabotage` did."""
+
     def close(self) -> None:
         """Let go of what is held open."""
 
