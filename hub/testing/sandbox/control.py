@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.testing.sandbox.absurd import KINDS, fits
 from hub.testing.sandbox.faults import AT_ONCE, Fault, Faults, UnknownFaultError, bend, instead
-from hub.testing.sandbox.http import Answer, Request, json_answer
+from hub.testing.sandbox.server import Answer, Request, json_answer
 from hub.testing.sandbox.systems.system import System
 from hub.testing.sandbox.truth import truth
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
 
-from hub.testing.sandbox.http import Answer, Request
+from hub.testing.sandbox.server import Answer, Request
 
 #: name → what happens
 FAULTS = {

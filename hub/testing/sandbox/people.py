@@ -45,7 +45,9 @@ def credit_code(kind: str, region: str, organisation: str) -> str:
     values = (int(character, 36) for character in organisation)
     rest = 11 - sum(value * weight for value, weight in zip(values, _ORGANISATION_WEIGHTS, strict=True)) % 11
     body = f"{kind}{region}{organisation}{'X' if rest == 10 else rest % 11}"
-    total = sum(_CREDIT_ALPHABET.index(character) * weight for character, weight in zip(body, _CREDIT_WEIGHTS, strict=True))
+    total = sum(
+        _CREDIT_ALPHABET.index(character) * weight for character, weight in zip(body, _CREDIT_WEIGHTS, strict=True)
+    )
     return body + _CREDIT_ALPHABET[(31 - total % 31) % 31]
 
 
@@ -56,7 +58,14 @@ def authority(number: int, name: str) -> Authority:
 AUTHORITIES = tuple(
     authority(number, name)
     for number, name in enumerate(
-        ("婺城区综合行政执法局", "婺城区市场监督管理局", "婺城区应急管理局", "婺城区住房和城乡建设局", "婺城区卫生健康局"), start=1
+        (
+            "婺城区综合行政执法局",
+            "婺城区市场监督管理局",
+            "婺城区应急管理局",
+            "婺城区住房和城乡建设局",
+            "婺城区卫生健康局",
+        ),
+        start=1,
     )
 )
 
@@ -80,4 +89,6 @@ class Population:
         trade = rng.choice(_TRADES)
         sole = not trade.endswith("公司")
         code = credit_code("92" if sole else "91", "330702", f"MA{number:06d}")
-        return Company(f"虚构{_TENS[number % 10]}{number}号{trade}", code, f"{rng.choice(_FAMILY)}试{_TENS[number % 7]}", sole)
+        return Company(
+            f"虚构{_TENS[number % 10]}{number}号{trade}", code, f"{rng.choice(_FAMILY)}试{_TENS[number % 7]}", sole
+        )

@@ -1,4 +1,4 @@
-"""Towns of the district (domain.md §12) and the GCJ-02 shift. Centres are approximate; villages and grids are invented."""
+"""Towns of the district (domain.md §12) and the GCJ-02 shift. Centres are approximate; villages, grids invented."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import instant
 from hub.testing.sandbox.config import write_config
 from hub.testing.sandbox.control import Port, Served, World
-from hub.testing.sandbox.http import Server
+from hub.testing.sandbox.server import Server
 from hub.testing.sandbox.streams import STREAMS, SYSTEMS
 from hub.testing.sandbox.systems import drop, exchange, gateway, hotline, irs, open311
 from hub.testing.sandbox.systems.system import System

@@ -11,16 +11,28 @@ from typing import Any, NamedTuple
 from hub.testing.sandbox.absurd import bend_values
 from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import compact, local, utc_text
-from hub.testing.sandbox.http import Answer, Request, json_answer
 from hub.testing.sandbox.records import Record, Row
+from hub.testing.sandbox.server import Answer, Request, json_answer
 from hub.testing.sandbox.systems.system import System
 from hub.testing.sandbox.systems.telling import category_name, describe
 from hub.testing.sandbox.systems.xlsx import workbook
 
 Lines = Sequence[Sequence[str]]
 COLUMNS = (
-    "事件编号", "街道", "类别", "类别名称", "描述", "状态", "发生时间", "更新时间", "经度", "纬度", "上报人", "联系电话", "处置单位",
-)  # fmt: skip
+    "事件编号",
+    "街道",
+    "类别",
+    "类别名称",
+    "描述",
+    "状态",
+    "发生时间",
+    "更新时间",
+    "经度",
+    "纬度",
+    "上报人",
+    "联系电话",
+    "处置单位",
+)
 
 
 class FileKind(NamedTuple):

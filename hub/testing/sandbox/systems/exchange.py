@@ -1,4 +1,4 @@
-"""Front-end exchange databases (前置库): the partner writes log rows to an agreed table, the hub reads (domain.md §3, §4.1)."""
+"""Front-end exchange databases (前置库): the partner writes log rows, the hub reads (domain.md §3, §4.1)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, creat
 
 from hub.testing.sandbox.absurd import bend_values
 from hub.testing.sandbox.city import City
-from hub.testing.sandbox.http import Answer, Request, json_answer
 from hub.testing.sandbox.records import Row, Shelf
+from hub.testing.sandbox.server import Answer, Request, json_answer
 from hub.testing.sandbox.systems.exchange_rows import RENDERERS
 from hub.testing.sandbox.systems.system import Secret, System
 from hub.testing.sandbox.systems.telling import exchange_columns
@@ -76,7 +76,9 @@ class Exchange(System):
                 new = [row for row in shelf.rows if (row.record.number, row.index) not in known]
                 known.update((row.record.number, row.index) for row in new)
                 for start in range(0, len(new), _ROWS_AT_ONCE):
-                    connection.execute(insert(table), [_values(row, table) for row in new[start : start + _ROWS_AT_ONCE]])
+                    connection.execute(
+                        insert(table), [_values(row, table) for row in new[start : start + _ROWS_AT_ONCE]]
+                    )
 
     def sabotage(self, name: str, options: dict[str, Any]) -> bool:
         if name != "table_missing":

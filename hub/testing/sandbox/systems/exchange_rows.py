@@ -1,4 +1,4 @@
-"""Rows of the district's own platforms as their exchange tables hold them: text in every column (domain.md §4.2, §4.5, §9.2, §11)."""
+"""Rows of the district's own platforms, text in every column (domain.md §4.2, §4.5, §9.2, §11)."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import instant
-from hub.testing.sandbox.http import Answer, Request
 from hub.testing.sandbox.records import Shelf
+from hub.testing.sandbox.server import Answer, Request
 from hub.testing.sandbox.systems.gateway_rows import RENDERERS
 from hub.testing.sandbox.systems.system import (
     Pager,
@@ -31,8 +31,14 @@ REFRESH_LIFE_S = 48 * 3600
 REQUEST_LIFE_S = 15 * 60
 
 _MESSAGES = {
-    "11": "请求密钥不在有效期内", "14": "签名错误", "18": "接口调用次数超限", "96": "数据错误", "97": "参数缺失", "98": "参数类型错误", "99": "系统异常",
-}  # fmt: skip
+    "11": "请求密钥不在有效期内",
+    "14": "签名错误",
+    "18": "接口调用次数超限",
+    "96": "数据错误",
+    "97": "参数缺失",
+    "98": "参数类型错误",
+    "99": "系统异常",
+}
 #: A window [low, high) of epoch seconds read from business parameters.
 Window = Callable[[Mapping[str, Any]], tuple[int | None, int | None]]
 
@@ -116,7 +122,9 @@ APIS = {
     "internet_supervision.coercions": Api(_GENERAL + "Gf5uR2kXo9MaP7iC.htm", _batched, _bare),
     "internet_supervision.other_acts": Api(_GENERAL + "Zq6eD1yNh3SvU8wF.htm", _batched, _flag),
     "internet_supervision.check_tasks": Api(_GENERAL + "getCheckResultList.htm", _batched, _bare_text, total_told=True),
-    "enforcement_supervision.cases": Api(_JUSTICE + "hT7wB3nLq5KzX1cR.htm", _dated("gxsjq", "gxsjz", True), _total_rows),
+    "enforcement_supervision.cases": Api(
+        _JUSTICE + "hT7wB3nLq5KzX1cR.htm", _dated("gxsjq", "gxsjz", True), _total_rows
+    ),
     "enforcement_supervision.supervision_leads": Api(
         _JUSTICE + "Yp2vM8sGd4JfA6uN.htm", _milliseconds, _result, total_told=True, max_size=500
     ),
@@ -180,7 +188,10 @@ class Gateway(System):
             return self._refuse("99")
         headers = self.carry == "headers"
         refused = self._authenticate(
-            request.headers if headers else {**request.query, **request.form}, self.request_secret, self.request_end, headers
+            request.headers if headers else {**request.query, **request.form},
+            self.request_secret,
+            self.request_end,
+            headers,
         )
         if refused:
             return self._refuse(refused)
@@ -190,7 +201,9 @@ class Gateway(System):
         except ParameterError as error:
             return self._refuse("97" if error.missing else "98", str(error))
 
-    def _authenticate(self, values: Mapping[str, str], secret: str | None, end: int | None, headers: bool) -> str | None:
+    def _authenticate(
+        self, values: Mapping[str, str], secret: str | None, end: int | None, headers: bool
+    ) -> str | None:
         """The result code of a refusal, or None when signature and time are right."""
         names = ("appkey", "sign", "requesttime") if headers else ("appKey", "sign", "requestTime")
         app_key, signature, request_time = (values.get(name, "") for name in names)
@@ -232,7 +245,9 @@ class Gateway(System):
     def _refuse(self, code: str, message: str | None = None) -> Answer:
         return self._envelope(code, message or _MESSAGES.get(code, "失败"), '""')
 
-    def _envelope(self, code: str, message: str, datas: str, count: int = 0, total: int = 0, pages: int = 1, tail: str = "") -> Answer:
+    def _envelope(
+        self, code: str, message: str, datas: str, count: int = 0, total: int = 0, pages: int = 1, tail: str = ""
+    ) -> Answer:
         text = (
             f'{{"code":"{code}","msg":{json_text(message)},"data":"","datas":{datas},"dataCount":{count},'
             f'"totalDataCount":{total},"totalPage":{pages},"requestId":"{self._hex("call", self.calls)}"{tail}}}'

@@ -280,16 +280,27 @@ def referral(record: Record, index: int) -> dict[str, Any]:
         "updateDate": local(record.versions[index].at),
         "areaCode": record.region,
         "partys": [
-            {"clientName": name, "certType": certificate, "certNo": code, "address": event.address,
-             "clientTel": event.offender.phone}
+            {
+                "clientName": name,
+                "certType": certificate,
+                "certNo": code,
+                "address": event.address,
+                "clientTel": event.offender.phone,
+            }
         ],
         "feedbacks": [
-            {"acceptDepartCode": receiver.code, "acceptDepartName": receiver.name, "state": "1", "feedback": "已依法处理",
-             "feedbackTime": local(at), "feedbackPerson": event.officers[1][0]}
+            {
+                "acceptDepartCode": receiver.code,
+                "acceptDepartName": receiver.name,
+                "state": "1",
+                "feedback": "已依法处理",
+                "feedbackTime": local(at),
+                "feedbackPerson": event.officers[1][0],
+            }
             for reached, at in record.steps(index)
             if reached.code == "ycgfkwc"
         ],
-    }  # fmt: skip
+    }
 
 
 RENDERERS = {

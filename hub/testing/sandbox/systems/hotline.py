@@ -11,8 +11,8 @@ from hub.testing.sandbox.absurd import bend_values, finish
 from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import DAY, instant
 from hub.testing.sandbox.faults import LOGIN_PAGE
-from hub.testing.sandbox.http import Answer, Request
 from hub.testing.sandbox.records import Row, dump
+from hub.testing.sandbox.server import Answer, Request
 from hub.testing.sandbox.systems.hotline_rows import descriptors, detail, order, order_id, steps
 from hub.testing.sandbox.systems.system import Pager, ParameterError, Secret, System, moment, whole
 
@@ -30,7 +30,7 @@ class Hotline(System):
         self.sessions: dict[str, int] = {}  # cookie → last use, epoch seconds
         self.logins = 0
         self.shelf = self.shelves["work_orders"]
-        self.pager = Pager(city, self.shelf, order)
+        self.pager = Pager(city, self.shelf, order, spoils=False)
         self._details: dict[str, Row] = {}
         self._texts: dict[tuple[int, int], str] = {}
         self._known_rows: list[Row] | None = None

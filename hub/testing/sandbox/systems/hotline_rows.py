@@ -1,4 +1,4 @@
-"""Hotline work orders: the list row, and the detail whose physical field names do not say what they mean (domain.md §7.1)."""
+"""Hotline work orders: the list row, and the detail whose field names do not say what they mean (domain.md §7.1)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,52 @@ _SATISFACTION = ("满意", "基本满意", "不满意", "无法回访", "无人�
 
 #: fd_name → (descriptor type, Chinese label), in the order the detail page shows them.
 DESCRIPTORS = {
-    "roll_number": ("text", "工单编号"), "receive_time": ("datetime", "受理时间"), "update_time": ("datetime", "更新时间"),
-    "payroll_result": ("select", "工单状态"), "handle_rel_expire_time": ("datetime", "处置实际到期时间"), "src_way": ("select", "受理方式"),
-    "payroll_name": ("text", "姓名"), "company_tel": ("text", "联系方式"), "addr": ("text", "地址"), "region_district_id": ("select", "区域"),
-    "distribute_way": ("text", "企业名称"), "payroll_type": ("select", "业务类别"), "event_type2_id": ("checkbox", "事件类型"),
-    "roll_content": ("textarea", "事件描述"), "note": ("textarea", "备注"), "note10": ("textarea", "公开答复内容"), "note14": ("radio", "是否回访"),
-    "handling_quality": ("select", "办理满意"), "note12": ("select", "过程满意"), "note2": ("select", "是否解决"), "note3": ("radio", "办理回复"),
-    "note4": ("select", "是否考核"), "note15": ("text", "市复核意见"), "order_number": ("select", "解决研判"), "attachments": ("file", "附件"),
-    "urgency": ("select", "紧急程度"), "confidential": ("radio", "是否保密"),
-}  # fmt: skip
+    "roll_number": ("text", "工单编号"),
+    "receive_time": ("datetime", "受理时间"),
+    "update_time": ("datetime", "更新时间"),
+    "payroll_result": ("select", "工单状态"),
+    "handle_rel_expire_time": ("datetime", "处置实际到期时间"),
+    "src_way": ("select", "受理方式"),
+    "payroll_name": ("text", "姓名"),
+    "company_tel": ("text", "联系方式"),
+    "addr": ("text", "地址"),
+    "region_district_id": ("select", "区域"),
+    "distribute_way": ("text", "企业名称"),
+    "payroll_type": ("select", "业务类别"),
+    "event_type2_id": ("checkbox", "事件类型"),
+    "roll_content": ("textarea", "事件描述"),
+    "note": ("textarea", "备注"),
+    "note10": ("textarea", "公开答复内容"),
+    "note14": ("radio", "是否回访"),
+    "handling_quality": ("select", "办理满意"),
+    "note12": ("select", "过程满意"),
+    "note2": ("select", "是否解决"),
+    "note3": ("radio", "办理回复"),
+    "note4": ("select", "是否考核"),
+    "note15": ("text", "市复核意见"),
+    "order_number": ("select", "解决研判"),
+    "attachments": ("file", "附件"),
+    "urgency": ("select", "紧急程度"),
+    "confidential": ("radio", "是否保密"),
+}
 
 #: State → the node whose step leads to it.
 _NODES = {
-    "待受理": "受理", "待补充": "受理", "已受理": "受理", "撤单": "受理", "待派遣": "预审", "已派遣": "预审", "退回": "预审", "待会商": "预审",
-    "待处置": "处置", "已处置": "处置", "待回访": "回访", "已回访": "回访", "待结案": "结案", "已结案": "结案",
-}  # fmt: skip
+    "待受理": "受理",
+    "待补充": "受理",
+    "已受理": "受理",
+    "撤单": "受理",
+    "待派遣": "预审",
+    "已派遣": "预审",
+    "退回": "预审",
+    "待会商": "预审",
+    "待处置": "处置",
+    "已处置": "处置",
+    "待回访": "回访",
+    "已回访": "回访",
+    "待结案": "结案",
+    "已结案": "结案",
+}
 
 
 def order_id(record: Record) -> str:

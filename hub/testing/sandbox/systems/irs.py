@@ -1,4 +1,4 @@
-"""The IRS gateway (domain.md §2) and the five systems behind it; it authenticates and passes the upstream answer on unchanged."""
+"""The IRS gateway (domain.md §2), which only authenticates, and the five systems behind it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import instant
-from hub.testing.sandbox.http import Answer, Request, json_answer
+from hub.testing.sandbox.server import Answer, Request, json_answer
 from hub.testing.sandbox.systems.irs_rows import RENDERERS
 from hub.testing.sandbox.systems.system import (
     Pager,
@@ -88,32 +88,69 @@ def _minus_one(code: int, message: str) -> str:
 
 PLATFORMS = {
     "grassroots_governance": Platform(
-        "000001", "GET", "/event/page", "pageNum", "pageSize", 1000,
-        ("updateTimeStart", _local), ("updateTimeEnd", _local),
-        '{"success":true,"code":"200","msg":"ok","data":{"total":%(total)d,"rows":%(rows)s}}', _code_text, ordered=True,
+        "000001",
+        "GET",
+        "/event/page",
+        "pageNum",
+        "pageSize",
+        1000,
+        ("updateTimeStart", _local),
+        ("updateTimeEnd", _local),
+        '{"success":true,"code":"200","msg":"ok","data":{"total":%(total)d,"rows":%(rows)s}}',
+        _code_text,
+        ordered=True,
     ),
     "grassroots_market": Platform(
-        "000002", "POST", "/event/page", "pageNum", "pageSize", 1000,
-        ("updateTimeStart", ceil_ms), ("updateTimeEnd", after_ms),
+        "000002",
+        "POST",
+        "/event/page",
+        "pageNum",
+        "pageSize",
+        1000,
+        ("updateTimeStart", ceil_ms),
+        ("updateTimeEnd", after_ms),
         '{"code":0,"message":"success","data":{"total":%(total)d,"size":%(size)d,"current":%(page)d,"pages":%(pages)d,'
-        '"records":%(rows)s}}', _code_message,
+        '"records":%(rows)s}}',
+        _code_message,
     ),
     "grassroots_enforcement": Platform(
-        "000003", "GET", "/event/page", "page", "size", 500,
-        ("updatedAfter", _after), ("updatedBefore", _after),
-        '{"code":200,"msg":"操作成功","data":{"total":%(total)d,"rows":%(rows)s}}', _code_msg, ordered=True,
+        "000003",
+        "GET",
+        "/event/page",
+        "page",
+        "size",
+        500,
+        ("updatedAfter", _after),
+        ("updatedBefore", _after),
+        '{"code":200,"msg":"操作成功","data":{"total":%(total)d,"rows":%(rows)s}}',
+        _code_msg,
+        ordered=True,
     ),
     "grassroots_services": Platform(
-        "000004", "POST", "/event/page", "pageNo", "pageSize", 500,
-        ("gxsjStart", _local), ("gxsjEnd", _local),
-        '{"success":true,"errorCode":null,"errorMsg":null,"data":{"total":"%(total)d","records":%(rows)s}}', _error_code,
+        "000004",
+        "POST",
+        "/event/page",
+        "pageNo",
+        "pageSize",
+        500,
+        ("gxsjStart", _local),
+        ("gxsjEnd", _local),
+        '{"success":true,"errorCode":null,"errorMsg":null,"data":{"total":"%(total)d","records":%(rows)s}}',
+        _error_code,
     ),
     "snapshot": Platform(
-        "000005", "GET", "/report/list", "page", "size", 200,
-        ("updatedFrom", ceil_ms), ("updatedTo", ceil_ms),
-        '{"code":0,"msg":"","data":{"total":%(total)d,"list":%(rows)s}}', _minus_one,
+        "000005",
+        "GET",
+        "/report/list",
+        "page",
+        "size",
+        200,
+        ("updatedFrom", ceil_ms),
+        ("updatedTo", ceil_ms),
+        '{"code":0,"msg":"","data":{"total":%(total)d,"list":%(rows)s}}',
+        _minus_one,
     ),
-}  # fmt: skip
+}
 
 
 class Irs(System):
@@ -153,7 +190,9 @@ class Irs(System):
         if request.path != self.route + platform.upstream:
             return json_answer({"timestamp": self.city.clock.now * 1000, "status": 404, "error": "Not Found"}, 404)
         if request.method != platform.method:
-            return json_answer({"timestamp": self.city.clock.now * 1000, "status": 405, "error": "Method Not Allowed"}, 405)
+            return json_answer(
+                {"timestamp": self.city.clock.now * 1000, "status": 405, "error": "Method Not Allowed"}, 405
+            )
         try:
             return self._page(request, request.query if platform.method == "GET" else request.json)
         except ParameterError as error:
@@ -196,7 +235,13 @@ class Irs(System):
         if platform.ordered and order not in ("asc", "desc"):
             raise ParameterError("order")
         rows, total = self.pager.rows(request, page, size, low, high, platform.ordered and order == "desc")
-        parts = {"total": total, "rows": self.pager.joined(rows), "page": page, "size": size, "pages": -(-total // size)}
+        parts = {
+            "total": total,
+            "rows": self.pager.joined(rows),
+            "page": page,
+            "size": size,
+            "pages": -(-total // size),
+        }
         return _answer(platform.success % parts)
 
 

@@ -48,10 +48,16 @@ def governance(record: Record, index: int) -> dict[str, Any]:
         "isUrgent": "1" if event.severity >= 3 else "0",
         "delFlag": "1" if version.op == "d" else "0",
         "steps": [
-            {"nodeName": stage.node, "operator": operator, "dept": event.authority.name, "time": local(at), "opinion": stage.word}
+            {
+                "nodeName": stage.node,
+                "operator": operator,
+                "dept": event.authority.name,
+                "time": local(at),
+                "opinion": stage.word,
+            }
             for stage, at, operator in _steps(record, index)
         ],
-    }  # fmt: skip
+    }
 
 
 def market(record: Record, index: int) -> dict[str, Any]:
@@ -112,7 +118,13 @@ def enforcement(record: Record, index: int) -> dict[str, Any]:
         "extended": record.salt % 12 == 0,
         "deleted": version.op == "d",
         "logs": [
-            {"action": stage.node, "by": operator, "unit": event.authority.name, "at": iso_local(at), "note": stage.word}
+            {
+                "action": stage.node,
+                "by": operator,
+                "unit": event.authority.name,
+                "at": iso_local(at),
+                "note": stage.word,
+            }
             for stage, at, operator in _steps(record, index)
         ],
     }

@@ -1,4 +1,4 @@
-"""Open311 GeoReport v2, JSON and XML, with the `page`, `updated_after` and `updated_before` extensions seen in the field."""
+"""Open311 GeoReport v2, JSON and XML, with paging and the `updated_after`, `updated_before` extensions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from hub.testing.sandbox.absurd import bend_values
+from hub.testing.sandbox.absurd import VALUE_KINDS, bend_values
 from hub.testing.sandbox.city import City
 from hub.testing.sandbox.clock import DAY, iso_local
 from hub.testing.sandbox.events import CATEGORIES, CLASSES
-from hub.testing.sandbox.http import Answer, Request, json_answer
 from hub.testing.sandbox.records import Record, Row, page_of
+from hub.testing.sandbox.server import Answer, Request, json_answer
 from hub.testing.sandbox.systems.system import Pager, ParameterError, Secret, System, moment, whole
 from hub.testing.sandbox.systems.telling import category_name, describe
 
@@ -113,7 +113,7 @@ class Open311(System):
         key = (row.record.number, row.index)
         if key not in self._elements:
             values = service_request(row.record, row.index)
-            if row.record.absurd:
+            if row.record.absurd in VALUE_KINDS:  # the other kinds of nonsense cannot be said in XML
                 values = bend_values(row.record.spec.key, row.record.absurd, values)
             self._elements[key] = f"<request>{_children(values)}</request>"
         return self._elements[key]
@@ -163,10 +163,17 @@ def _w3c(text: str) -> int:
 
 def _services(xml: bool) -> Answer:
     services = [
-        {"service_code": code, "service_name": name, "description": name, "metadata": False, "type": "realtime",
-         "keywords": "", "group": CLASSES[code[:2]]}
+        {
+            "service_code": code,
+            "service_name": name,
+            "description": name,
+            "metadata": False,
+            "type": "realtime",
+            "keywords": "",
+            "group": CLASSES[code[:2]],
+        }
         for code, name in CATEGORIES.items()
-    ]  # fmt: skip
+    ]
     if not xml:
         return json_answer(services)
     return _xml("services", "".join(f"<service>{_children(service)}</service>" for service in services))

@@ -9,8 +9,8 @@ from typing import Any
 
 from hub.testing.sandbox.absurd import spoil
 from hub.testing.sandbox.city import City
-from hub.testing.sandbox.http import Answer, Request
 from hub.testing.sandbox.records import Record, Row, Shelf, dump, page_of
+from hub.testing.sandbox.server import Answer, Request
 
 #: Shows a record as of version `index` the way its system writes it.
 Renderer = Callable[[Record, int], dict[str, Any]]
@@ -66,8 +66,10 @@ class Secret(str):
 class Pager:
     """Reads pages off a shelf in the wire text of one renderer."""
 
-    def __init__(self, city: City, shelf: Shelf, render: Renderer) -> None:
+    def __init__(self, city: City, shelf: Shelf, render: Renderer, spoils: bool = True) -> None:
+        """`spoils`: whether absurd records show their nonsense in these rows."""
         self.city = city
+        self.spoils = spoils
         self.shelf = shelf
         self.render = render
 
@@ -75,7 +77,9 @@ class Pager:
         """The row's JSON text, made once."""
         if row.text is None:
             value = self.render(row.record, row.index)
-            row.text = spoil(self.shelf.spec.key, row.record, value) if row.record.absurd else dump(value)
+            row.text = (
+                spoil(self.shelf.spec.key, row.record, value) if self.spoils and row.record.absurd else dump(value)
+            )
         return row.text
 
     def rows(

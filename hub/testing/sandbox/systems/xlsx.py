@@ -1,4 +1,6 @@
-"""The smallest XLSX file that readers accept: one sheet of text cells. Written by hand because libraries put the time of writing in."""
+"""The smallest XLSX file that readers accept: one sheet of text cells.
+
+Written by hand because libraries put the time of writing in."""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ _PARTS = {
         f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
     ),
     "xl/workbook.xml": (
-        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>'
+        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">'
+        '<sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>'
     ),
     "xl/_rels/workbook.xml.rels": (
         f'<Relationships xmlns="{_PACKAGE}/relationships">'
