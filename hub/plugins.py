@@ -20,7 +20,7 @@ from hub.errors import PluginError
 if TYPE_CHECKING:
     from hub.source.connector import Connector
 
-__all__ = ["GROUP", "ListedPlugin", "PluginState", "Plugins", "load_plugins"]
+__all__ = ["GROUP", "ListedPlugin", "PluginState", "Plugins", "foreign_plugins", "load_plugins"]
 
 log = logging.getLogger("hub.plugins")
 
@@ -227,6 +227,11 @@ def load_plugins(settings: PluginSettings | None = None) -> Plugins:
             line = replace(line, state=PluginState.BROKEN, problem=error)
         plugins.listed.append(line)
     return plugins
+
+
+def foreign_plugins() -> bool:
+    """Whether any plugin beside the hub's own is installed; nothing is imported to find out."""
+    return any(_distribution(entry) != _OWN for entry in _entries())
 
 
 def _entries() -> list[EntryPoint]:

@@ -1,0 +1,116 @@
+"""The command tree of `hub`. A command's module is imported when the command is called, so `hub --version` is quick."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NoReturn
+
+import click
+
+from hub.commands.logs import start_logging
+from hub.commands.session import Session, shared_options
+from hub.commands.wording import localise, usage_error
+from hub.config import redactor
+from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError
+from hub.locale import translate
+from hub.plugins import foreign_plugins
+
+__all__ = ["hub", "main"]
+
+#: Command → (module of hub.commands, summary in `hub --help`), in the order an operator meets them.
+COMMANDS = {
+    "init": ("init", "Write a commented hub.toml, the key and the store."),
+    "upgrade": ("upgrade", "Bring the store to this hub's schema."),
+    "plugins": ("plugins", "List the installed plugins and how they fare."),
+}
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Hub(click.Group):
+    """The tree. The only place that turns an error of the hub into a line and an exit code."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        self._ask_plugins(context)
+        return [*COMMANDS, *sorted(self.commands)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        lang = _session(context).lang
+        if name in COMMANDS:
+            command: click.Command = importlib.import_module(f"hub.commands.{COMMANDS[name][0]}").command
+            return localise(command, lang)
+        self._ask_plugins(context)
+        return self.commands.get(name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        lang = _session(context).lang
+        rows = [(name, translate(summary, lang)) for name, (_, summary) in COMMANDS.items()]
+        self._ask_plugins(context)
+        rows += [(name, command.get_short_help_str()) for name, command in sorted(self.commands.items())]
+        with formatter.section(translate("Commands", lang)):
+            formatter.write_dl(rows)
+
+    def _ask_plugins(self, context: click.Context) -> None:
+        """Let plugins add their commands, once, and only if there are plugins beside the hub's own."""
+        if not context.meta.get("hub.plugins_asked") and foreign_plugins():
+            context.meta["hub.plugins_asked"] = True
+            _session(context).plugins.call("hub_cli", group=self)
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
+    ) -> NoReturn:
+        session = Session()
+        settings |= {"standalone_mode": False, "obj": session}
+        try:
+            result: object = super().main(args, prog_name or "hub", **settings)
+            code = result if isinstance(result, int) else 0
+        except HubError as error:
+            code = _report(session, error)
+        except click.UsageError as error:
+            code = _report(session, usage_error(error))
+        except click.Abort:
+            code = _report(session, InterruptedByOperatorError("stopped"))
+        except BrokenPipeError:
+            # The reader (head, less) went away; nothing is wrong, and stdout must not be flushed again at exit.
+            sys.stdout = None
+            code = 0
+        sys.exit(code)
+
+
+@click.group(cls=Hub, name="hub", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(message="%(version)s", package_name="supervision-hub")
+@click.option("--log-level", type=click.Choice(LEVELS), help="What goes to stderr (also HUB_LOG_LEVEL).")
+@click.pass_obj
+def hub(session: Session, log_level: str | None) -> None:
+    """Pull records from the supervision and enforcement systems into one incident store."""
+    environment = session.environment
+    start_logging(log_level or environment.option("log-level") or "warning", as_json=environment.json_log)
+
+
+hub.params += shared_options()
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The console script."""
+    sys.excepthook = _bug
+    hub.main(args)
+
+
+def _report(session: Session, error: HubError) -> int:
+    """One line on stderr; with `--output json` an object on stdout beside it."""
+    message, code = session.wording(error), EXIT_CODES[error.outcome]
+    click.echo(redactor.text(f"hub: {message}"), err=True)
+    if session.format == "json":
+        session.output.json({"error": {"outcome": error.outcome, "exit_code": code, "message": message}})
+    return code
+
+
+def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A defect of the hub: the whole traceback, but no secret in it. Python ends with exit code 1."""
+    sys.stderr.write(redactor.text("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _session(context: click.Context) -> Session:
+    session = context.find_object(Session)
+    return session if session is not None else Session()

@@ -1,0 +1,58 @@
+"""Log lines on stderr, plain or JSON; events carry their name as `action`; secrets are taken out by value."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from hub.config import RedactingFormatter
+
+__all__ = ["JsonFormatter", "PlainFormatter", "start_logging"]
+
+#: What the hub's own calls add to a record.
+_EXTRAS = ("action", "source", "stream", "partition", "run", "plugin", "outcome")
+#: These print whole addresses, query string and all, at INFO.
+_TALKATIVE = ("httpx", "httpcore", "apscheduler")
+
+
+def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
+    """Send the log to stderr from now on, in place of what was set before."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(RedactingFormatter(JsonFormatter() if as_json else PlainFormatter()))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old.formatter, RedactingFormatter):
+            root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class PlainFormatter(logging.Formatter):
+    """`2026-01-31T08:15:02Z WARNING message action=… source=…`, for people and grep."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
+        line = f"{_instant(record)} {record.levelname} {record.getMessage()}{extras}"
+        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else "")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: dict[str, Any] = {"at": _instant(record), "level": record.levelname.lower(), "logger": record.name}
+        event |= {"message": record.getMessage(), **_extras(record)}
+        if record.exc_info and record.exc_info[0]:
+            event["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=False, default=str)
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: getattr(record, key) for key in _EXTRAS if hasattr(record, key)}
+
+
+def _instant(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

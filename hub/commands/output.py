@@ -1,0 +1,145 @@
+"""How a command answers: tables for people, or JSON alone on stdout, one object a line."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hub.config import redactor
+from hub.locale import Language, title, translate
+
+__all__ = ["Column", "Output", "clock_time"]
+
+_COLOURS = {
+    "ok": "green", "loaded": "green", "closed": "green", "partial": "yellow", "busy": "yellow", "failing": "yellow",
+    "unmapped": "yellow", "breached": "yellow", "off": "dim", "failed": "red", "misconfigured": "red", "refused": "red",
+    "unavailable": "red", "broken": "red", "fenced": "red", "dead": "red", "interrupted": "yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: the record's key, its heading (an English literal, translated) and how values are shown.
+
+    `show`: text; count (right-aligned); time (epoch ms or an aware datetime, shown in the zone of `[defaults]`); span
+    (seconds); or the name of a group of titles (status, kind, outcome …).
+    """
+
+    key: str
+    heading: str
+    show: str = "text"
+
+
+@dataclass(slots=True)
+class Output:
+    """stdout of one command, in one format, language and zone."""
+
+    format: Literal["table", "json"] = "table"
+    lang: Language = "en"
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+
+    def text(self, template: str, **values: object) -> str:
+        """An English literal in the language of this output, with its places filled."""
+        return translate(template, self.lang).format_map(values)
+
+    def say(self, template: str, **values: object) -> None:
+        """A sentence for people; silent in JSON, where stdout holds data only."""
+        if self.format == "table":
+            self._write(self.text(template, **values) + "\n")
+
+    def rows(self, records: Iterable[Mapping[str, Any]], columns: Iterable[Column], *, empty: str = "") -> None:
+        """Many records: a table of the columns, or each whole as a JSON line. `empty` is said if there is none."""
+        if self.format == "json":
+            for record in records:
+                self.json(record)
+            return
+        columns, records = list(columns), list(records)
+        if not records and empty:
+            self.say(empty)
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            justify: Literal["left", "right"] = "right" if column.show == "count" else "left"
+            table.add_column(translate(column.heading, self.lang), justify=justify, overflow="fold")
+        for record in records:
+            table.add_row(*(self._cell(record.get(column.key), column.show) for column in columns))
+        self._print(table)
+
+    def record(self, record: Mapping[str, Any], columns: Iterable[Column]) -> None:
+        """One record: a line a field that has a value, or one JSON object."""
+        if self.format == "json":
+            self.json(record)
+            return
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for column in columns:
+            if record.get(column.key) not in (None, "", [], ()):
+                table.add_row(translate(column.heading, self.lang), self._cell(record[column.key], column.show))
+        self._print(table)
+
+    def json(self, record: Mapping[str, Any]) -> None:
+        """One JSON object on one line. Instants carry the offset of the zone."""
+        self._write(msgspec.json.encode(self._plain(record)).decode() + "\n")
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): self._plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._plain(item) for item in value]
+        if isinstance(value, datetime):
+            return value.astimezone(self.zone)
+        return str(value) if isinstance(value, Path) else value
+
+    def _cell(self, value: Any, show: str) -> str:
+        if value is None:
+            return ""
+        if show == "time":
+            return clock_time(value, self.zone)
+        if show == "span":
+            return _span(float(value))
+        if show == "count":
+            return f"{value:,}"
+        if show != "text":
+            text = escape(title(show, str(value), self.lang))
+            colour = _COLOURS.get(str(value))
+            return f"[{colour}]{text}[/{colour}]" if colour else text
+        if isinstance(value, list | tuple | set):
+            return escape(", ".join(str(item) for item in value))
+        return escape(str(value))
+
+    def _print(self, table: Table) -> None:
+        width = None if sys.stdout.isatty() else 200
+        console = Console(file=sys.stdout, highlight=False, width=width)
+        with console.capture() as capture:
+            console.print(table)
+        lines = capture.get().splitlines()
+        self._write("\n".join(line.rstrip() for line in lines) + "\n")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(redactor.text(text))
+        sys.stdout.flush()
+
+
+def clock_time(value: int | datetime | date, zone: ZoneInfo) -> str:
+    """`2026-01-31 08:15:02` in the zone; of epoch milliseconds or an aware datetime. A bare date stays one."""
+    if isinstance(value, int):
+        value = datetime.fromtimestamp(value / 1000, UTC)
+    if isinstance(value, datetime):
+        return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return value.isoformat()
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return str(timedelta(seconds=round(seconds)))
+

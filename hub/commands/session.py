@@ -1,0 +1,116 @@
+"""What every command works with: options that all share, settings, plugins, and the way to answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import click
+
+from hub.commands.output import Output
+from hub.config import Environment, Settings, load
+from hub.errors import ConfigError, HubError
+from hub.locale import Language, language, translator
+from hub.plugins import Plugins, load_plugins
+
+__all__ = ["Command", "Group", "Session", "pass_session", "shared_options"]
+
+FORMATS = ("table", "json")
+
+
+@dataclass
+class Session:
+    """One run of the command line. Settings and plugins are read when a command first asks for them."""
+
+    environment: Environment = field(default_factory=Environment.of_process)
+    config: Path | None = None
+    format: str = ""
+
+    def __post_init__(self) -> None:
+        self.format = self.format or self.environment.option("output") or FORMATS[0]
+
+    @cached_property
+    def lang(self) -> Language:
+        return language(self.environment)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of hub.toml. Raises ConfigError."""
+        return load(self.config, environment=self.environment)
+
+    @cached_property
+    def settings_if_any(self) -> Settings | None:
+        """As `settings`, but None where no hub.toml is named or found: for commands that can do without."""
+        if self.config is None and self.environment.config is None:
+            try:
+                return self.settings
+            except ConfigError as error:
+                if "folder" in error.values:
+                    return None
+                raise
+        return self.settings
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The installed plugins, within what `[plugins]` allows."""
+        settings = self.settings_if_any
+        return load_plugins(settings.plugins if settings else None)
+
+    @property
+    def output(self) -> Output:
+        """How to answer; times in the zone of `[defaults]` once settings are read."""
+        output = Output(cast(Literal["table", "json"], self.format), self.lang)
+        if "settings" in self.__dict__:
+            output.zone = self.settings.zone
+        return output
+
+
+    def wording(self, error: HubError) -> str:
+        """An error's line in the operator's language, with source and stream in front."""
+        where = "/".join(str(error.values[key]) for key in ("source", "stream") if error.values.get(key))
+        return f"{where}: {text}" if (text := error.render(translator(self.lang))) and where else text
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def shared_options() -> list[click.Option]:
+    """`--config` and `--output`, which may stand before and after a command's name; the later one counts."""
+    return [
+        click.Option(
+            ["--config"], type=click.Path(path_type=Path), metavar="PATH", expose_value=False, callback=_keep("config"),
+            help="The hub.toml to use (also HUB_CONFIG; else the nearest one upward).",
+        ),
+        click.Option(
+            ["--output"], type=click.Choice(FORMATS), expose_value=False, callback=_keep("format"),
+            help="Tables for people, or JSON lines on stdout (also HUB_OUTPUT).",
+        ),
+    ]
+
+
+def _keep(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        session = context.find_object(Session)
+        if value is not None and session is not None:
+            setattr(session, attribute, value)
+
+    return keep
+
+
+class Command(click.Command):
+    """A command of the hub, with the shared options."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params += shared_options()
+
+
+class Group(click.Group):
+    """A group of commands of the hub."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params += shared_options()

@@ -1,0 +1,24 @@
+"""`hub upgrade`: the store's migrations."""
+
+import click
+
+from hub.commands.session import Command, Session, pass_session
+from hub.store import Store
+from hub.store.crypto import Keyring
+from hub.store.migrate import upgrade
+
+__all__ = ["command"]
+
+
+@click.command("upgrade", cls=Command)
+@pass_session
+def command(session: Session) -> None:
+    """Bring the store to this hub's schema. Nothing happens if it has it."""
+    settings = session.settings
+    store = Store(settings.store.url, Keyring(settings.store.secret_key()))
+    before, after = upgrade(store)
+    store.close()
+    output = session.output
+    output.say("the store has schema {after} (before: {before})", after=after, before=before or "-")
+    if output.format == "json":
+        output.json({"before": before, "after": after})

@@ -1,0 +1,55 @@
+"""The command line's own words in the operator's language: help texts, and what click says about a wrong line."""
+
+import click
+
+from hub.errors import HubError, MisconfiguredError
+from hub.locale import Language, translate
+
+__all__ = ["help_texts", "localise", "usage_error"]
+
+
+def localise(command: click.Command, lang: Language) -> click.Command:
+    """The command with its help, and that of everything below it, in that language. Safe to repeat."""
+    command.help = translate(command.help, lang) if command.help else None
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            parameter.help = translate(parameter.help, lang)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            localise(inner, lang)
+    return command
+
+
+def help_texts(command: click.Command) -> list[str]:
+    """Every English text of a command that `localise` translates."""
+    texts = [command.help or ""]
+    texts += [parameter.help or "" for parameter in command.params if isinstance(parameter, click.Option)]
+    if isinstance(command, click.Group):
+        texts += [text for inner in command.commands.values() for text in help_texts(inner)]
+    return [text for text in texts if text]
+
+
+def usage_error(error: click.UsageError) -> HubError:
+    """What is wrong with the command line, as an error of the hub (exit code 2 as click has it)."""
+    command = error.ctx.command_path if error.ctx else "hub"
+    match error:
+        case click.NoSuchOption():
+            return MisconfiguredError(
+                "there is no option {option}", remedy="`{command} --help` lists them",
+                option=error.option_name, command=command,
+            )
+        case click.MissingParameter():
+            name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else error.param_hint
+            return MisconfiguredError(
+                "{name} is missing", remedy="`{command} --help` shows how to write it", name=name, command=command
+            )
+        case click.BadParameter():
+            name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else error.param_hint
+            return MisconfiguredError(
+                "{name} cannot be used: {why}", remedy="`{command} --help` shows how to write it",
+                name=name, why=error.message, command=command,
+            )
+        case _:
+            return MisconfiguredError(
+                "{why}", remedy="`{command} --help` shows how to write it", why=error.message, command=command
+            )
