@@ -67,6 +67,9 @@ class Hub(click.Group):
             code = result if isinstance(result, int) else 0
         except HubError as error:
             code = _report(session, error)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
         except click.UsageError as error:
             code = _report(session, usage_error(error))
         except click.Abort:

@@ -33,6 +33,11 @@ def usage_error(error: click.UsageError) -> HubError:
     """What is wrong with the command line, as an error of the hub (exit code 2 as click has it)."""
     command = error.ctx.command_path if error.ctx else "hub"
     match error:
+        case click.exceptions.NoSuchCommand():
+            return MisconfiguredError(
+                "there is no command {name}", remedy="`{command} --help` lists them",
+                name=error.command_name, command=command,
+            )
         case click.NoSuchOption():
             return MisconfiguredError(
                 "there is no option {option}", remedy="`{command} --help` lists them",

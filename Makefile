@@ -1,0 +1,33 @@
+# Needs Python 3.11 or newer and make; everything else goes into .venv from constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check lint clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY) ## Make .venv with the hub and what its tests need
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,test,check]'
+	@touch $(READY)
+
+demo: $(READY) ## Sync a whole sandbox city into ./demo and show what came of it (two minutes at most)
+	$(BIN)/hub demo
+
+test: $(READY) ## Run the tests on two cores
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: $(READY) ## Look for mistakes without changing anything: lint and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lint: $(READY) ## Repair what can be repaired
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove .venv, caches and the demo
+	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
