@@ -5,12 +5,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from hub.source.stream import Stream, Transport
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Connector", "ConnectorConfig", "FileLedger", "SourceContext", "Token", "TokenStore"]
 
@@ -59,7 +61,7 @@ class SourceContext:
     files: FileLedger
     http: dict[str, Any] = field(default_factory=dict)
     acquire: Callable[[str], None] = lambda host: None
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     deadline_s: float = 60.0
     max_bytes: int = 64 * 1024 * 1024
     base_folder: Path = Path()

@@ -1,0 +1,256 @@
+"""Ways to sign in, as generators of requests without I/O of their own: httpx's auth flow, driven by our client.
+
+Token requests are yielded like any other, so that client, deadline, budget and sandbox see them. The clock is an
+argument.
+"""
+
+import base64
+import threading
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+
+import httpx
+from pydantic import SecretStr
+
+from hub import clock
+from hub.config.redact import redactor
+from hub.errors import EnvelopeError, RefusedError
+from hub.source.client import answer_of, judge
+from hub.source.connector import Token, TokenStore
+from hub.source.document import Document, utf8_body
+from hub.source.envelope import Check, Envelope
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "Flow",
+    "OAuth2ClientCredentials",
+    "SessionCookie",
+    "TokenAuth",
+    "clear",
+    "token_document",
+]
+
+Flow = Generator[httpx.Request, httpx.Response, None]
+Secret = SecretStr | str
+
+
+class Auth(httpx.Auth):
+    """No sign-in. `renewable`: signing in again can help. `expired_on`: HTTP statuses that ask for it."""
+
+    renewable: ClassVar[bool] = False
+    expired_on: tuple[int, ...] = ()
+
+    def renew(self) -> None:
+        """Forget the token this thread used last, because the source said that it expired."""
+
+
+class ApiKey(Auth):
+    """A key in a header or a query parameter. `prefix` stands before it ("Token ")."""
+
+    def __init__(
+        self, name: str, key: Secret, *, place: Literal["header", "query"] = "header", prefix: str = ""
+    ) -> None:
+        self._name, self._value, self._place = name, prefix + clear(key), place
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        if self._place == "header":
+            request.headers[self._name] = self._value
+        else:
+            request.url = request.url.copy_set_param(self._name, self._value)
+        yield request
+
+
+class Basic(Auth):
+    """User name and password in each request (RFC 7617, UTF-8)."""
+
+    def __init__(self, username: str, password: Secret) -> None:
+        self._value = "Basic " + base64.b64encode(f"{username}:{clear(password)}".encode()).decode()
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        request.headers["Authorization"] = self._value
+        yield request
+
+
+class Bearer(ApiKey):
+    """A fixed token in the Authorization header."""
+
+    def __init__(self, token: Secret) -> None:
+        super().__init__("Authorization", token, prefix="Bearer ")
+
+
+class TokenAuth(Auth):
+    """A token fetched with a request, kept in the shared store under `key`, used until `margin` before its end.
+
+    Subclasses say how to fetch one and how to put it into a request. The lease of the store holds while it is
+    fetched, and no transaction is open then.
+    """
+
+    renewable = True
+    margin = timedelta(minutes=3)
+
+    def __init__(self, key: str, tokens: TokenStore, now: Callable[[], datetime] = clock.now) -> None:
+        self._key = key
+        self._tokens = tokens
+        self._now = now
+        # Streams run in threads of their own: one must not forget the newer token another has just fetched.
+        self._used = threading.local()
+
+    def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        """Yield the token request(s), return the token. `old` is the one that is running out."""
+        raise NotImplementedError
+
+    def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
+        """The request with the token in it."""
+        raise NotImplementedError
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        token = yield from self._token()
+        self._used.token = token
+        yield self.apply(request, token)
+
+    def renew(self) -> None:
+        token = getattr(self._used, "token", None)
+        if token is not None:
+            self._tokens.forget(self._key, token)
+            self._used.token = None
+
+    def _token(self) -> Generator[httpx.Request, httpx.Response, Token]:
+        token = self._tokens.get(self._key)
+        if token is not None and self._fresh(token):
+            return self._known(token)
+        with self._tokens.refreshing(self._key):
+            token = self._tokens.get(self._key)
+            if token is None or not self._fresh(token):
+                token = yield from self.fetch_token(token)
+                self._tokens.put(self._key, token)
+                # As the store gives it back, so that `forget` recognises it.
+                token = self._tokens.get(self._key) or token
+        return self._known(token)
+
+    def _fresh(self, token: Token) -> bool:
+        return token.expires_at is None or token.expires_at - self._now() > self.margin
+
+    def _known(self, token: Token) -> Token:
+        """Make sure that what the source handed out is redacted wherever it turns up."""
+        if getattr(self._used, "token", None) != token:
+            redactor.add(value for name, value in token.values.items() if not name.endswith("_end"))
+        return token
+
+    def _in(self, seconds: float) -> datetime:
+        """An instant `seconds` from now, whole seconds: every store keeps those."""
+        return (self._now() + timedelta(seconds=seconds)).replace(microsecond=0)
+
+
+class OAuth2ClientCredentials(TokenAuth):
+    """RFC 6749 §4.4. `style`: where client id and secret go in the token request. A 401 means: fetch a new token."""
+
+    expired_on = (401,)
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: Secret,
+        tokens: TokenStore,
+        *,
+        scope: str = "",
+        style: Literal["basic", "form"] = "basic",
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        super().__init__(f"{httpx.URL(token_url).host}/{client_id}", tokens, now)
+        self._url, self._id, self._secret, self._scope, self._style = (
+            token_url,
+            client_id,
+            clear(client_secret),
+            scope,
+            style,
+        )
+
+    margin = timedelta(seconds=60)
+
+    def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
+        headers = {}
+        if self._style == "basic":
+            headers["Authorization"] = "Basic " + base64.b64encode(f"{self._id}:{self._secret}".encode()).decode()
+        else:
+            form |= {"client_id": self._id, "client_secret": self._secret}
+        document = token_document((yield httpx.Request("POST", self._url, data=form, headers=headers)))
+        value, life = document.value("access_token"), document.value("expires_in")
+        if not isinstance(value, str) or not value:
+            raise EnvelopeError("the token answer has no access_token", remedy="check token_url")
+        seconds = (
+            float(life) if isinstance(life, int | float | str) and str(life).replace(".", "", 1).isdigit() else None
+        )
+        return Token({"access_token": value}, None if seconds is None else self._in(seconds))
+
+    def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
+        request.headers["Authorization"] = "Bearer " + token.values["access_token"]
+        return request
+
+
+class SessionCookie(TokenAuth):
+    """A login form that answers with a cookie. A login page in place of data means: sign in again.
+
+    `checks` tell a refused sign-in answered with HTTP 200; `name` the cookie to wait for (any, if empty).
+    """
+
+    def __init__(
+        self,
+        login_url: str,
+        form: Mapping[str, Secret],
+        tokens: TokenStore,
+        *,
+        key: str,
+        name: str = "",
+        checks: tuple[Check, ...] = (),
+        message: tuple[str, ...] | str = ("message", "msg"),
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        super().__init__(f"{httpx.URL(login_url).host}/{key}", tokens, now)
+        self._url, self._form, self._name = login_url, {field: clear(value) for field, value in form.items()}, name
+        self._envelope = Envelope(checks=checks, message=message)
+
+    def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        response = yield httpx.Request("POST", self._url, data=self._form)
+        response.read()
+        answer = answer_of(response)
+        judge(answer, empty_on=(204,))
+        if self._envelope.checks:
+            document = Document(utf8_body(answer.body))
+            try:
+                self._envelope.check_values(document)
+            except EnvelopeError as exc:
+                raise RefusedError(
+                    "the source refuses to sign us in: {said}",
+                    said=self._envelope.said(document) or "-",
+                    remedy="check user name and password",
+                ) from exc
+        cookies = [text.partition(";")[0].strip() for text in response.headers.get_list("set-cookie")]
+        wanted = [cookie for cookie in cookies if not self._name or cookie.startswith(self._name + "=")]
+        if not wanted:
+            raise RefusedError("the source gave no session at sign-in", remedy="check user name and password")
+        return Token({"cookie": "; ".join(wanted)})
+
+    def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
+        request.headers["Cookie"] = token.values["cookie"]
+        return request
+
+
+def clear(secret: Secret) -> str:
+    """A secret's text."""
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+
+
+def token_document(response: httpx.Response, checks: tuple[Check, ...] = ()) -> Document:
+    """The JSON of a token answer, its status and checks judged."""
+    response.read()
+    answer = answer_of(response)
+    judge(answer)
+    document = Document(utf8_body(answer.body))
+    Envelope(checks=checks).check_values(document)
+    return document

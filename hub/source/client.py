@@ -1,0 +1,317 @@
+"""One request to a source: budget, deadline, byte limit, sign-in, redirects on the same host, and errors in the hub's
+words."""
+
+import logging
+import ssl
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from hub import clock
+from hub.errors import (
+    ConfigError,
+    DeadlineError,
+    EnvelopeError,
+    FailedError,
+    HubError,
+    RateLimitedError,
+    RefusedError,
+    TokenExpiredError,
+    UnavailableError,
+)
+from hub.source.connector import SourceContext
+from hub.source.deadline import deadline, deadline_transport, remaining
+from hub.source.document import PARSE_ERRORS, quiet
+from hub.source.instants import http_date
+
+__all__ = ["FOREIGN_ERRORS", "Answer", "Client", "answer_of", "judge", "retry_after_s", "same_host", "translated"]
+
+# httpx's INFO line prints the full URL, query string and all.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+_MAX_REDIRECTS = 5
+_SAID = ("message", "msg", "errorMsg", "error_description", "description", "des", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `clock` is its Date header (UTC), the source's own clock. `url` has no query."""
+
+    body: bytes
+    status: int
+    clock: datetime | None
+    headers: httpx.Headers
+    url: str
+
+
+#: httpx exception → what it means here. The nearest class of its family decides; tests/source/test_client.py holds it
+#: complete.
+FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
+    httpx.TimeoutException: DeadlineError,
+    httpx.ConnectTimeout: UnavailableError,
+    httpx.PoolTimeout: UnavailableError,
+    httpx.NetworkError: UnavailableError,
+    httpx.ProtocolError: UnavailableError,
+    httpx.LocalProtocolError: ConfigError,
+    httpx.ProxyError: UnavailableError,
+    httpx.UnsupportedProtocol: ConfigError,
+    httpx.DecodingError: EnvelopeError,
+    httpx.TooManyRedirects: FailedError,
+    httpx.InvalidURL: ConfigError,
+    httpx.CookieConflict: FailedError,
+    httpx.StreamError: FailedError,
+    httpx.HTTPStatusError: FailedError,
+}
+
+
+def translated(error: Exception, url: str) -> HubError:
+    """The hub's error for one of httpx. Says the class only: httpx's own texts may hold the address with its query."""
+    kind = next((FOREIGN_ERRORS[cls] for cls in type(error).__mro__ if cls in FOREIGN_ERRORS), FailedError)
+    values = {"url": url, "why": type(error).__name__}
+    if isinstance(_root(error), ssl.SSLCertVerificationError):
+        return ConfigError(
+            "the certificate of {url} is not trusted", remedy="check ca_bundle and the address in hub.toml", **values
+        )
+    if issubclass(kind, DeadlineError):
+        return DeadlineError(
+            "{url} did not answer in time ({why})", remedy="the source is slow; it is asked again later", **values
+        )
+    if issubclass(kind, UnavailableError):
+        return UnavailableError(
+            "{url} cannot be reached ({why})", remedy="check the address, the network and the proxy", **values
+        )
+    if issubclass(kind, ConfigError):
+        return ConfigError(
+            "{url} cannot be asked ({why})", remedy="check the address of the source in hub.toml", **values
+        )
+    if issubclass(kind, EnvelopeError):
+        return EnvelopeError("the answer of {url} cannot be decoded ({why})", **values)
+    return FailedError("{url} answered in a way that cannot be used ({why})", **values)
+
+
+class Client:
+    """Sends requests of one source. Safe for the threads of several streams: it keeps nothing but the connection pool.
+
+    `auth` is an httpx.Auth; the token requests it yields go the same way as any other: budget, deadline, limits.
+    """
+
+    def __init__(self, context: SourceContext, auth: httpx.Auth | None = None) -> None:
+        self._context = context
+        self._auth = auth or httpx.Auth()
+        transport = context.transport or deadline_transport(context.http)
+        timeout = httpx.Timeout(context.deadline_s, connect=min(10.0, context.deadline_s))
+        self._http = httpx.Client(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
+        # No zstd or brotli: only zlib lets us stop in the middle of a bomb.
+        self._http.headers.update({"Accept-Encoding": "gzip, deflate", "User-Agent": "supervision-hub"})
+
+    def close(self) -> None:
+        self._http.close()
+
+    def request(self, method: str, url: str, **parts: Any) -> httpx.Request:
+        """Build a request; `parts` as in httpx (params, data, json, headers)."""
+        try:
+            return self._http.build_request(method, url, **parts)
+        except httpx.InvalidURL as exc:
+            raise translated(exc, url.partition("?")[0]) from exc
+
+    def send(
+        self, request: httpx.Request, *, expired_on: tuple[int, ...] = (), empty_on: tuple[int, ...] = ()
+    ) -> Answer:
+        """The answer with a status of 200 to 203, or one of `empty_on`.
+
+        `expired_on`: statuses that mean "sign in again". Raises RefusedError, TokenExpiredError, RateLimitedError,
+        UnavailableError, DeadlineError, EnvelopeError or FailedError otherwise.
+        """
+        flow = self._auth.sync_auth_flow(request)
+        try:
+            response = self._follow(next(flow))
+            while True:
+                try:
+                    following = flow.send(response)
+                except StopIteration:
+                    break
+                response = self._follow(following)
+        finally:
+            flow.close()
+        answer = answer_of(response)
+        judge(answer, expired_on=expired_on, empty_on=empty_on)
+        return answer
+
+    def _follow(self, request: httpx.Request) -> httpx.Response:
+        """Follow redirects that stay on the host."""
+        for _ in range(_MAX_REDIRECTS):
+            response = self._exchange(request)
+            if not response.has_redirect_location:
+                return response
+            target = request.url.join(response.headers["Location"])
+            if not same_host(request.url, target):
+                raise RefusedError(
+                    "{url} sends us on to another host, {host}",
+                    url=_plain(request.url),
+                    host=target.host,
+                    remedy="set base_url to the address the source has now, if its owner confirms it",
+                )
+            request = _redirected(request, response.status_code, target)
+        raise RefusedError("{url} sends us in circles", url=_plain(request.url))
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """One request on the wire, the whole body read."""
+        self._context.acquire(request.url.host)
+        url = _plain(request.url)
+        try:
+            with deadline(self._context.deadline_s):
+                response = self._http.send(request, stream=True, auth=None)
+                try:
+                    body = self._body(response, url)
+                finally:
+                    response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as exc:
+            raise translated(exc, url) from exc
+        headers = [
+            (name, value)
+            for name, value in response.headers.multi_items()
+            if name.lower() not in ("content-encoding", "content-length")
+        ]
+        return httpx.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def _body(self, response: httpx.Response, url: str) -> bytes:
+        limit = self._context.max_bytes
+        parts, size = [], 0
+        for part in _decoded(response, limit, url):
+            size += len(part)
+            if size > limit:
+                raise FailedError(
+                    "the answer of {url} is larger than {limit} bytes",
+                    url=url,
+                    limit=limit,
+                    remedy="ask for smaller pages",
+                )
+            if remaining() <= 0:
+                raise DeadlineError(
+                    "{url} did not finish its answer in time",
+                    url=url,
+                    remedy="the source is slow; it is asked again later",
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+
+def judge(answer: Answer, *, expired_on: tuple[int, ...] = (), empty_on: tuple[int, ...] = ()) -> None:
+    """Raise what the status means. Only 200 to 203 are answers, unless the stream declares more."""
+    status = answer.status
+    if 200 <= status <= 203 or status in empty_on:
+        return
+    values: dict[str, Any] = {"status": status, "url": answer.url, "said": _said(answer.body) or "-"}
+    if status in expired_on:
+        raise TokenExpiredError("{url} wants a fresh token ({status}: {said})", **values)
+    if status in (401, 403, 407):
+        raise RefusedError(
+            "{url} refuses ({status}: {said})", remedy="check the key and what the source's owner granted", **values
+        )
+    if status == 429 or (status == 503 and "Retry-After" in answer.headers):
+        wait = retry_after_s(answer.headers.get("Retry-After"), answer.clock or clock.now())
+        raise RateLimitedError("{url} asks for a pause ({status}: {said})", retry_after=wait, **values)
+    if status == 408 or status >= 500:
+        raise UnavailableError("{url} has trouble ({status}: {said})", remedy="it is asked again later", **values)
+    if status == 404:
+        raise FailedError(
+            "{url} does not exist there (404: {said})", remedy="check the path of this stream in hub.toml", **values
+        )
+    if status in (204, 205, 304):
+        raise EnvelopeError("{url} answered {status} without a body, which this stream does not declare", **values)
+    raise FailedError(
+        "{url} does not accept the request ({status}: {said})", remedy="check the settings of this stream", **values
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """Where a chain of errors began."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def same_host(one: httpx.URL, other: httpx.URL) -> bool:
+    """Scheme, host and port alike; plain http going on as https on the same host is let through."""
+    upgraded = one.scheme == "http" and other.scheme == "https" and one.port is None and other.port is None
+    return one.host == other.host and (upgraded or (one.scheme, one.port) == (other.scheme, other.port))
+
+
+def retry_after_s(text: str | None, now: datetime) -> float | None:
+    """Seconds a Retry-After header asks for: a number of seconds or an HTTP date seen from `now`; None if it says
+    nothing."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    moment = http_date(text)
+    return max(0.0, (moment - now).total_seconds()) if moment else None
+
+
+def _decoded(response: httpx.Response, limit: int, url: str) -> Iterator[bytes]:
+    """The body's parts, decompressed in pieces of at most `limit` bytes, so that a bomb never unfolds in memory."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        yield from response.iter_raw()
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise EnvelopeError(
+            "{url} compresses with {encoding}, which was not offered", url=url, encoding=quiet(encoding, 20)
+        )
+    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if encoding != "deflate" else zlib.MAX_WBITS)
+    try:
+        for raw in response.iter_raw():
+            part = unpack.decompress(raw, limit + 1)
+            if part:
+                yield part
+    except zlib.error as exc:
+        raise EnvelopeError("the compressed answer of {url} is damaged", url=url) from exc
+    if not unpack.eof:
+        raise UnavailableError("the compressed answer of {url} is cut off", url=url, remedy="it is asked again later")
+
+
+def _redirected(request: httpx.Request, status: int, target: httpx.URL) -> httpx.Request:
+    """307 and 308 repeat the request; the others go on with GET (RFC 9110 §15.4)."""
+    headers = {
+        name: value for name, value in request.headers.items() if name not in ("host", "content-length", "content-type")
+    }
+    if status in (307, 308):
+        if "content-type" in request.headers:
+            headers["content-type"] = request.headers["content-type"]
+        return httpx.Request(
+            request.method, target, headers=headers, content=request.read(), extensions=request.extensions
+        )
+    return httpx.Request("GET", target, headers=headers, extensions=request.extensions)
+
+
+def answer_of(response: httpx.Response) -> Answer:
+    """A response that was read whole."""
+    return Answer(
+        response.content,
+        response.status_code,
+        http_date(response.headers.get("Date")),
+        response.headers,
+        _plain(response.request.url),
+    )
+
+
+def _plain(url: httpx.URL) -> str:
+    """The address without query, fragment and user: they may hold keys."""
+    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def _said(body: bytes) -> str:
+    """The message of a refusing answer if it is JSON and has one."""
+    try:
+        value = msgspec.json.decode(body[:20_000])
+    except PARSE_ERRORS:
+        return ""
+    value = value[0] if isinstance(value, list) and value else value
+    if not isinstance(value, dict):
+        return ""
+    return next((quiet(value[key]) for key in _SAID if isinstance(value.get(key), str) and value[key]), "")

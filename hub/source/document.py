@@ -1,0 +1,131 @@
+"""One answer's body as JSON, walked by dotted paths without decoding what lies beside them."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from hub.errors import LoginPageError, UnreadablePageError
+
+__all__ = ["PARSE_ERRORS", "Document", "quiet", "steps", "utf8_body"]
+
+PARSE_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What msgspec raises for a text that is no JSON, too deep, or no UTF-8."""
+
+_BOM = b"\xef\xbb\xbf"
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+_skip = msgspec.json.Decoder(msgspec.Raw)
+#: Numbers of people and keys look like this; a source's message may repeat them.
+_PRIVATE = re.compile(r"\d{6,}|[A-Za-z0-9+/=_-]{20,}")
+
+
+def steps(path: str) -> list[str]:
+    """The keys of a dotted path; none for the whole document."""
+    return path.split(".") if path else []
+
+
+def quiet(text: str, limit: int = 120) -> str:
+    """A source's own words, short and on one line, without what may be a phone number, an ID number or a key."""
+    return _PRIVATE.sub("…", " ".join(text.split()))[:limit]
+
+
+def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
+    """The body as UTF-8 without a BOM. Raises LoginPageError for HTML, UnreadablePageError for another encoding."""
+    text = body.removeprefix(_BOM)
+    if encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
+        try:
+            text = body.decode(encoding).encode()
+        except UnicodeDecodeError as exc:
+            raise UnreadablePageError("the answer is not {encoding}", body=body, encoding=encoding) from exc
+    elif not text.isascii():
+        # msgspec does not look at the bytes inside the strings it skips.
+        try:
+            text.decode()
+        except UnicodeDecodeError as exc:
+            raise UnreadablePageError(
+                "the answer is not UTF-8 at byte {byte}",
+                body=text,
+                byte=exc.start,
+                remedy='if the source always sends GBK, declare encoding = "gb18030"',
+            ) from exc
+    if text[:256].lstrip()[:1] == b"<":
+        raise LoginPageError(
+            "an HTML or XML page came where JSON was asked for",
+            remedy="most likely the session or key is not valid any more; check the source's credentials",
+        )
+    return text
+
+
+class Document:
+    """A JSON text (UTF-8). `find` walks objects; a JSON *string* on the way is decoded as JSON and walked on
+    (domain.md §1.3).
+
+    Each level is split once into raw slices; only what a path names is looked at.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._levels: dict[str, dict[str, msgspec.Raw] | None] = {}
+        self._inner: dict[str, bytes] = {}
+
+    def find(self, path: str) -> bytes | None:
+        """The raw JSON at a path, exactly as sent; None if it is missing. UnreadablePageError if a level is no JSON."""
+        if not path:
+            return self.text
+        parent, _, key = path.rpartition(".")
+        level = self._level(parent)
+        found = level.get(key) if level is not None else None
+        return None if found is None else bytes(found)
+
+    def value(self, path: str) -> Any:
+        """The decoded value at a path, None if it is missing or null."""
+        raw = self.find(path)
+        try:
+            return None if raw is None else msgspec.json.decode(raw)
+        except PARSE_ERRORS as exc:
+            raise self.unreadable(path) from exc
+
+    def payload(self, path: str) -> bytes | None:
+        """Like `find`, but a JSON string is replaced by the document inside it."""
+        if path in self._inner:
+            return self._inner[path]
+        raw = self.find(path)
+        if raw is None or not raw.lstrip().startswith(b'"'):
+            return raw
+        try:
+            inner = _text.decode(raw).encode()
+        except PARSE_ERRORS as exc:
+            raise self.unreadable(path) from exc
+        self._inner[path] = inner
+        return inner
+
+    def _level(self, path: str) -> dict[str, msgspec.Raw] | None:
+        """The members of the object at a path; None if there is no object."""
+        if path not in self._levels:
+            raw = self.payload(path)
+            level = None
+            if raw is not None and raw.lstrip().startswith(b"{"):
+                try:
+                    level = _object.decode(raw)
+                except PARSE_ERRORS as exc:
+                    raise self.unreadable(path) from exc
+            elif not path:
+                self.check()
+            self._levels[path] = level
+        return self._levels[path]
+
+    def check(self) -> None:
+        """Raise UnreadablePageError if the whole text is no JSON document."""
+        try:
+            _skip.decode(self.text)
+        except PARSE_ERRORS as exc:
+            raise self.unreadable("") from exc
+
+    def unreadable(self, path: str) -> UnreadablePageError:
+        return UnreadablePageError(
+            "the answer cannot be read as JSON at {path}",
+            body=self.text,
+            path=path or "its top",
+            remedy="see the answer with hub preview",
+        )

@@ -1,0 +1,226 @@
+"""What an answer wraps its rows in: where they are, what says that all went well, and what each code means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from hub.errors import (
+    EnvelopeError,
+    HubError,
+    MisconfiguredError,
+    QuotaSpentError,
+    RateLimitedError,
+    RefusedError,
+    TokenExpiredError,
+    UnavailableError,
+)
+from hub.source.document import PARSE_ERRORS, Document, quiet, steps, utf8_body
+from hub.source.stream import RawRow
+
+__all__ = ["Check", "Envelope", "ErrorKind", "Opened", "Split", "source_error"]
+
+ErrorKind = Literal["expired", "refused", "rate_limited", "quota", "misconfigured", "unavailable", "failed"]
+"""What a source's code means to the engine: sign in again, refused, come back later, the day's quota is spent, a
+setting is wrong, the source is down, or (like every code not listed) the answer cannot be used."""
+
+_rows = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The rows of one answer, byte for byte, and what it says the whole window holds. `find` reads the rest of it."""
+
+    rows: list[bytes]
+    total: int | None = None
+    bad: tuple[RawRow, ...] = ()
+    document: Document | None = None
+
+    def value(self, path: str) -> Any:
+        return self.document.value(path) if self.document else None
+
+
+class Opened(Protocol):
+    """What every kind of envelope can do with a body."""
+
+    def split(self, body: bytes) -> Split:
+        """The rows. EnvelopeError if they are missing or a check fails, UnreadablePageError if no strict parser reads
+        it."""
+
+    def scan(self, body: bytes) -> Split:
+        """The same, tolerantly: what no strict parser reads becomes `bad`. UnreadablePageError without row
+        boundaries."""
+
+    def record(self, body: bytes) -> bytes:
+        """The one record a detail answer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The value at `path` must be one of `ok` (type and all: `"00"` is not `0`); `errors` says what other values mean.
+
+    A code that is not listed is an EnvelopeError. A number is also looked up in `errors` as text.
+    """
+
+    path: str
+    ok: tuple[str | int | bool | None, ...]
+    errors: Mapping[str, ErrorKind] = field(default_factory=dict)
+
+    def passes(self, value: object) -> bool:
+        return any(type(value) is type(good) and value == good for good in self.ok)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """JSON. Dotted paths walk objects and go through JSON texts inside JSON strings (domain.md §1.3); "" is the whole
+    answer.
+
+    `rows`: the array of rows (for a detail answer: the record). `total`: how many rows the whole window holds, a
+    number or text. `checks` in order, outermost first. `message`: where the source says what went wrong. `empty`:
+    what stands anywhere on the way to the rows instead of them when there are none ("" , None, "[]"); checks below
+    such a value do not apply. `encoding` is what the source really sends; rows are then UTF-8. The content type is
+    not looked at: real sources lie in it.
+    """
+
+    rows: str = ""
+    total: str | None = None
+    checks: tuple[Check, ...] = ()
+    message: tuple[str, ...] | str = ("message", "msg")
+    empty: tuple[str | None, ...] = ()
+    encoding: str = "utf-8"
+
+    def split(self, body: bytes) -> Split:
+        document = self._checked(body)
+        if self._no_rows(document):
+            return Split([], self.total_of(document), document=document)
+        raw = document.payload(self.rows)
+        if raw is None or not raw.lstrip().startswith(b"["):
+            document.check()
+            raise self._missing(document)
+        try:
+            rows = _rows.decode(raw)
+        except PARSE_ERRORS as exc:
+            raise document.unreadable(self.rows) from exc
+        return Split(list(map(bytes, rows)), self.total_of(document), document=document)
+
+    def scan(self, body: bytes) -> Split:
+        from hub.source.scanner import scan_json
+
+        return scan_json(body, self)
+
+    def record(self, body: bytes) -> bytes:
+        """The value at `rows`; out of an array with one element, that element."""
+        document = self._checked(body)
+        raw = document.payload(self.rows)
+        if raw is None or raw.strip() in (b"null", b'""'):
+            raise self._missing(document)
+        try:
+            if not raw.lstrip().startswith(b"["):
+                return bytes(msgspec.json.decode(raw, type=msgspec.Raw))
+            found = _rows.decode(raw)
+        except PARSE_ERRORS as exc:
+            raise document.unreadable(self.rows) from exc
+        if len(found) != 1:
+            raise EnvelopeError("{count} records where one was asked for", count=len(found))
+        return bytes(found[0])
+
+    def check_values(self, document: Document) -> None:
+        """Raise what the first failing check means."""
+        for check in self.checks:
+            if self._below_empty(document, check.path):
+                continue
+            value = document.value(check.path)
+            if value is None and None not in check.ok and document.find(check.path) is None:
+                raise EnvelopeError(
+                    "the answer has no {path}",
+                    path=check.path,
+                    remedy="see the answer with hub preview; the source may have changed",
+                )
+            if not check.passes(value):
+                code = value if isinstance(value, str | int) else type(value).__name__
+                raise source_error(check.errors.get(str(code), "failed"), str(code), check.path, self.said(document))
+
+    def said(self, document: Document) -> str:
+        """The source's own message, shortened and without what may be private."""
+        for path in (self.message,) if isinstance(self.message, str) else self.message:
+            value = document.value(path)
+            if isinstance(value, str) and value:
+                return quiet(value)
+        return ""
+
+    def _checked(self, body: bytes) -> Document:
+        document = Document(utf8_body(body, self.encoding))
+        self.check_values(document)
+        return document
+
+    def _no_rows(self, document: Document) -> bool:
+        return bool(self.empty) and (self._below_empty(document, self.rows) or self._is_empty(document, self.rows))
+
+    def _below_empty(self, document: Document, path: str) -> bool:
+        """Whether a value that stands for "no rows" is on the way to `path`."""
+        if not self.empty:
+            return False
+        keys = steps(path)
+        return any(self._is_empty(document, ".".join(keys[:depth])) for depth in range(1, len(keys)))
+
+    def _is_empty(self, document: Document, path: str) -> bool:
+        raw = document.find(path)
+        if raw is None or len(raw) > 8:
+            return False
+        return (raw == b"[]" and "[]" in self.empty) or any(raw == msgspec.json.encode(value) for value in self.empty)
+
+    def total_of(self, document: Document) -> int | None:
+        if self.total is None:
+            return None
+        value = document.value(self.total)
+        if value is None or value == "":
+            return None
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise EnvelopeError("the total at {path} is no number", path=self.total) from None
+
+    def _missing(self, document: Document) -> EnvelopeError:
+        return EnvelopeError(
+            "no rows at {path} in the answer; the source says: {said}",
+            path=self.rows or "its top",
+            said=self.said(document) or "-",
+            remedy="see the answer with hub preview; a missing row list is never taken for no rows",
+        )
+
+
+def source_error(kind: ErrorKind, code: str, path: str, said: str) -> HubError:
+    """The error a source's own code stands for; every message names where, which code, and the source's words."""
+    values: dict[str, Any] = {"code": quiet(code, 40), "path": path, "said": said or "-"}
+    match kind:
+        case "expired":
+            return TokenExpiredError("the source wants a fresh token: {path} is {code}: {said}", **values)
+        case "refused":
+            return RefusedError(
+                "the source refuses: {path} is {code}: {said}",
+                remedy="check the key and what the source's owner granted",
+                **values,
+            )
+        case "rate_limited":
+            return RateLimitedError("the source was asked too often: {path} is {code}: {said}", **values)
+        case "quota":
+            return QuotaSpentError(
+                "the quota of this key is spent: {path} is {code}: {said}",
+                remedy="wait for the next quota period or ask the source's owner for more",
+                **values,
+            )
+        case "misconfigured":
+            return MisconfiguredError(
+                "the source does not accept the request: {path} is {code}: {said}",
+                remedy="compare the source's settings with its interface description",
+                **values,
+            )
+        case "unavailable":
+            return UnavailableError("the source has trouble: {path} is {code}: {said}", **values)
+        case _:
+            return EnvelopeError(
+                "the source says it failed: {path} is {code}: {said}",
+                remedy="see the answer with hub preview",
+                **values,
+            )

@@ -1,0 +1,103 @@
+"""Paging by time: the default where a source sorts by its cursor and filters on it.
+
+After a full page the window begins anew at the last row's own time, inclusive. Rows that change while we read move to
+the end, where they are still to come, and shift nothing past us (DESIGN §7.4).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from hub.errors import EnvelopeError
+from hub.source.paging import Ask, Ends, Turned
+from hub.source.stream import Position
+
+__all__ = ["Keyset"]
+
+#: A row dated further ahead than this is nonsense and no place to go on from.
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyset:
+    """`page`/`size` parameters inside a window that begins where the last page ended.
+
+    The source must sort ascending by the stream's cursor (`Endpoint.sort` asks for it). While a whole page shares one
+    time, pages are counted inside it; after such a run of pages the one before the last is looked at again, and if it
+    has changed (a row left and the others moved up) the run is read once more, at most `restarts` times.
+    """
+
+    page: str = "page"
+    size: str = "size"
+    per_page: int = 100
+    first: int = 1
+    ends: Ends = "short"
+    restarts: int = 3
+
+    def ask(self, position: Position) -> Ask:
+        since = position.get("since")
+        return Ask(
+            {self.page: position.get("page", self.first), self.size: self.per_page},
+            since=datetime.fromisoformat(since) if since else None,
+        )
+
+    def repeats(self, position: Position, page: Turned) -> bool:
+        return bool(page.digest) and "check" not in position and position.get("digest") == page.digest
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        if "check" in position:
+            return self._checked(position, page)
+        number = position.get("page", self.first)
+        total = page.split.total
+        read = (number - self.first) * self.per_page + page.count
+        if page.count == 0 and total and number == self.first:
+            raise EnvelopeError("the page is empty although the source counts {total} rows", total=total)
+        ended = page.count == 0 or (
+            read >= total if total is not None else self.ends == "short" and page.count < self.per_page
+        )
+        following = None if ended else self._following(position, number, page)
+        tied = number > self.first and (following is None or following["page"] == self.first)
+        if tied and position.get("restarts", 0) < self.restarts:
+            return {**position, "page": number - 1, "check": position["digest"], "then": following}
+        return following
+
+    def _following(self, position: Position, number: int, page: Turned) -> Position:
+        target = self._target(page)
+        if target is not None and (page.since is None or target > page.since):
+            return {"since": target.isoformat(), "page": self.first, "digest": page.digest}
+        return {
+            "page": number + 1,
+            "digest": page.digest,
+            **{key: position[key] for key in ("since", "restarts") if key in position},
+        }
+
+    def _target(self, page: Turned) -> datetime | None:
+        """Where the window may begin anew: the time of the last row that has a plausible one; None to count pages.
+
+        Plausible is readable and not ahead of the source's clock. A page of one time gives None, and so does one whose
+        last row is older than its first: that row is odd, unless the page as a whole is not ascending (EnvelopeError).
+        """
+        limit = page.clock + _AHEAD if page.clock else None
+        times = (page.cursor(row) for row in reversed(page.split.rows))
+        last = next((time for time in times if time is not None and (limit is None or time <= limit)), None)
+        first = next((time for time in map(page.cursor, page.split.rows) if time is not None), None)
+        if last is None or first is None or first == last:
+            return None
+        if last < first:
+            known = [time for time in map(page.cursor, page.split.rows) if time is not None]
+            falling = sum(later < earlier for earlier, later in pairwise(known))
+            if 2 * falling >= len(known) - 1:
+                raise EnvelopeError(
+                    "the rows of a page are not in ascending order of the cursor",
+                    remedy="check the sort parameters, or page without keyset",
+                )
+            return None
+        return last
+
+    def _checked(self, position: Position, page: Turned) -> Position | None:
+        """After a look back: go on as planned, or read the run of equal times again."""
+        if page.digest == position["check"]:
+            then: Position | None = position["then"]
+            return then
+        again = {"page": self.first, "restarts": position.get("restarts", 0) + 1}
+        return again | ({"since": position["since"]} if "since" in position else {})

@@ -1,0 +1,246 @@
+"""Ways to turn pages, as small frozen values: what to ask at a position, and where to go on. None of them goes in
+circles."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from hub.errors import EnvelopeError
+from hub.source.envelope import Split
+from hub.source.stream import Position
+
+__all__ = ["Ask", "CursorToken", "Ends", "NextLink", "Offset", "OnePage", "PageNumber", "Paging", "Turned"]
+
+Ends = Literal["short", "empty"]
+"""What the last page looks like: shorter than asked for, or empty. "empty" costs a request and is safe where a source
+cuts page sizes without saying so. Where the envelope has a total, a page that is short of it is never the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What paging adds to a request: parameters, or a whole URL; `since` narrows the window (keyset)."""
+
+    params: dict[str, Any]
+    url: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What paging sees of an answer. `url` is what was asked, `links` its Link header, `clock` the source's clock.
+
+    `cursor` reads the cursor of a row, None if that cannot be done.
+    """
+
+    split: Split
+    url: str = ""
+    links: str = ""
+    clock: datetime | None = None
+    since: datetime | None = None
+    cursor: Callable[[bytes], datetime | None] = lambda row: None
+
+    @property
+    def count(self) -> int:
+        """Rows of the page, those set aside included."""
+        return len(self.split.rows) + len(self.split.bad)
+
+    @property
+    def digest(self) -> str:
+        """Tells whether two pages are the same one: its size, first and last row."""
+        rows = self.split.rows
+        ends = b"\n".join((str(self.count).encode(), *rows[:1], *rows[-1:]))
+        return hashlib.blake2b(ends, digest_size=8).hexdigest() if rows else ""
+
+
+class Paging(Protocol):
+    def ask(self, position: Position) -> Ask:
+        """What to ask at a position; `{}` is the beginning."""
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        """Where to go on, None at the end. EnvelopeError if the source goes in circles."""
+
+    def repeats(self, position: Position, page: Turned) -> bool:
+        """Whether the source sent the page before this one again; the transport then asks once more."""
+
+
+class _NeverRepeats:
+    def repeats(self, position: Position, page: Turned) -> bool:
+        return False
+
+
+class _NoticesRepeats:
+    def repeats(self, position: Position, page: Turned) -> bool:
+        return bool(page.digest) and position.get("digest") == page.digest
+
+
+@dataclass(frozen=True, slots=True)
+class OnePage(_NeverRepeats):
+    """The source sends everything at once."""
+
+    def ask(self, position: Position) -> Ask:
+        return Ask({})
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageNumber(_NoticesRepeats):
+    """`page=3&size=100`. For sources that cannot sort by their cursor: rows may shift while we read.
+
+    If the total moved between the first and the last page, the window is read once more from its beginning, at most
+    `restarts` times; known rows cost only a hash.
+    """
+
+    page: str = "page"
+    size: str = "size"
+    per_page: int = 100
+    first: int = 1
+    ends: Ends = "short"
+    restarts: int = 1
+
+    def ask(self, position: Position) -> Ask:
+        return Ask({self.page: position.get("page", self.first), **({self.size: self.per_page} if self.size else {})})
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        read = position.get("read", 0) + page.count
+        if not _last(page, read, self.per_page, self.ends):
+            return _kept(position, page) | {"page": position.get("page", self.first) + 1, "read": read}
+        return (
+            {"page": self.first, "restarts": position.get("restarts", 0) + 1}
+            if _moved(position, page, read, self.restarts)
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset(_NoticesRepeats):
+    """`offset=200&limit=100`, counted by the rows that came, not by those asked for."""
+
+    offset: str = "offset"
+    limit: str = "limit"
+    per_page: int = 100
+    ends: Ends = "short"
+    restarts: int = 1
+
+    def ask(self, position: Position) -> Ask:
+        return Ask({self.offset: position.get("offset", 0), self.limit: self.per_page})
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        read = position.get("offset", 0) + page.count
+        if not _last(page, read, self.per_page, self.ends):
+            return _kept(position, page) | {"offset": read}
+        return (
+            {"offset": 0, "restarts": position.get("restarts", 0) + 1}
+            if _moved(position, page, read, self.restarts)
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorToken(_NeverRepeats):
+    """The answer names the next page with a token at `path`; none, null or "" is the end. `size` is optional."""
+
+    path: str
+    param: str = "cursor"
+    size: str = ""
+    per_page: int = 100
+
+    def ask(self, position: Position) -> Ask:
+        return Ask(
+            ({self.size: self.per_page} if self.size else {})
+            | ({self.param: position["token"]} if "token" in position else {})
+        )
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        token = page.split.value(self.path)
+        if token is None or token == "":
+            return None
+        if isinstance(token, bool) or not isinstance(token, str | int):
+            raise EnvelopeError("the page token at {path} is neither text nor a number", path=self.path)
+        return _circling(position, "token", token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextLink(_NeverRepeats):
+    """The answer links to the next page: at `path`, or (without one) in a Link header with rel="next".
+
+    Only a link to the same host is followed. `drop` are query parameters that auth adds again (keys stay out of the
+    state).
+    """
+
+    path: str = ""
+    drop: tuple[str, ...] = ()
+
+    def ask(self, position: Position) -> Ask:
+        return Ask({}, url=position.get("url", ""))
+
+    def after(self, position: Position, page: Turned) -> Position | None:
+        link = page.split.value(self.path) if self.path else _link_header(page.links)
+        if link is None or link == "":
+            return None
+        if not isinstance(link, str):
+            raise EnvelopeError("the link to the next page at {path} is no text", path=self.path)
+        target, asked = urlsplit(urljoin(page.url, link)), urlsplit(page.url)
+        if (target.scheme, target.netloc) != (asked.scheme, asked.netloc):
+            raise EnvelopeError(
+                "the link to the next page leads to another host, {host}",
+                host=target.hostname or "-",
+                remedy="nothing is followed off the source's own host",
+            )
+        query = urlencode(
+            [pair for pair in parse_qsl(target.query, keep_blank_values=True) if pair[0] not in self.drop]
+        )
+        return _circling(position, "url", target._replace(query=query, fragment="").geturl())
+
+
+def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
+    """Whether this was the last page: empty, all that is counted is read, or short where that says it."""
+    if page.count == 0:
+        if page.split.total and not read:
+            raise EnvelopeError("the page is empty although the source counts {total} rows", total=page.split.total)
+        return True
+    if page.split.total is not None:
+        return read >= page.split.total
+    return ends == "short" and page.count < per_page
+
+
+def _kept(position: Position, page: Turned) -> Position:
+    """What goes along from page to page: this page's digest, the total of the first one, the restarts so far."""
+    total = position.get("total", page.split.total)
+    restarts = {"restarts": position["restarts"]} if "restarts" in position else {}
+    return {"digest": page.digest, **({} if total is None else {"total": total}), **restarts}
+
+
+def _moved(position: Position, page: Turned, read: int, restarts: int) -> bool:
+    """Whether the total is not what the first page said, or not what was read, and the window may begin once more."""
+    total = page.split.total
+    if total is None or position.get("restarts", 0) >= restarts:
+        return False
+    return bool(total != position.get("total", total) or read < total)
+
+
+def _circling(position: Position, key: str, value: str | int) -> Position:
+    """The next position, or EnvelopeError if the way goes in a circle of any length.
+
+    Brent's way: one earlier value is remembered, renewed at each power of two; a circle must come back to it.
+    """
+    if value in (position.get(key), position.get("mark")):
+        raise EnvelopeError(
+            "the source sends us in circles: the next page was read already", remedy="report it to the source's owner"
+        )
+    step = position.get("step", 0) + 1
+    mark = value if step & (step - 1) == 0 else position.get("mark")
+    return {key: value, "mark": mark, "step": step}
+
+
+def _link_header(text: str) -> str | None:
+    """The target with rel=next of a Link header (RFC 8288)."""
+    for part in text.split(","):
+        target, _, attributes = part.strip().partition(">")
+        if target.startswith("<") and any(one.strip().replace('"', "") == "rel=next" for one in attributes.split(";")):
+            return target[1:]
+    return None

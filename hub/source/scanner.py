@@ -1,0 +1,169 @@
+"""A tolerant splitter for a page that no strict parser takes: it finds the edges of rows, and judges each row alone.
+
+One NaN, raw control character, lone surrogate or absurd depth spoils a whole page for a strict parser. Brackets and
+strings still show where rows begin and end; only what is wrong inside one row is set aside.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hub.errors import UnreadablePageError
+from hub.source.document import Document, steps, utf8_body
+from hub.source.stream import RawRow
+
+if TYPE_CHECKING:
+    from hub.source.envelope import Envelope, Split
+
+__all__ = ["TolerantDocument", "elements", "judge", "scan_json"]
+
+#: A string, a bracket or a comma; a lone quote is a string that never ends. Possessive: no backtracking on long
+#: strings.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},"]', re.DOTALL)
+_MEMBER = re.compile(rb'\s*("(?:[^"\\]|\\.)*+")\s*:\s*', re.DOTALL)
+_CLOSER = {b"[": b"]", b"{": b"}"}
+_skip = msgspec.json.Decoder(msgspec.Raw)
+
+
+class NoBoundariesError(ValueError):
+    """Brackets or strings do not close: where a row ends cannot be known. Never leaves this file."""
+
+
+def elements(text: bytes) -> Iterator[bytes]:
+    """The top-level elements of the array or object that `text` begins with, cut at its commas and stripped.
+
+    Bracket- and string-aware, not recursive. Raises NoBoundariesError if brackets do not match or the container does
+    not close.
+    """
+    opening = text[:1]
+    if opening not in _CLOSER:
+        raise NoBoundariesError
+    expected = [_CLOSER[opening]]
+    start = 1
+    for token in _TOKEN.finditer(text, 1):
+        sign = token.group()
+        if sign in _CLOSER:
+            expected.append(_CLOSER[sign])
+        elif sign in (b"]", b"}"):
+            if sign != expected.pop():
+                raise NoBoundariesError
+            if not expected:
+                last = text[start : token.start()].strip()
+                if last:
+                    yield last
+                return
+        elif sign == b"," and len(expected) == 1:
+            yield text[start : token.start()].strip()
+            start = token.end()
+        elif sign == b'"':
+            raise NoBoundariesError
+    raise NoBoundariesError
+
+
+def judge(row: bytes) -> str:
+    """Why a strict parser does not read this row; empty if it does."""
+    try:
+        _skip.decode(row)
+        row.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except RecursionError:
+        return "nested too deeply"
+    except msgspec.DecodeError as exc:
+        return "not JSON: " + str(exc).removeprefix("JSON is malformed: ").split(" (byte")[0]
+    return ""
+
+
+class TolerantDocument(Document):
+    """A document whose levels are found by scanning. Values that no parser reads are None."""
+
+    def find(self, path: str) -> bytes | None:
+        raw = self.text.strip()
+        for key in steps(path):
+            raw = _inner(raw)
+            if not raw.startswith(b"{"):
+                return None
+            for member in elements(raw):
+                name = _MEMBER.match(member)
+                if name and _loads(name.group(1)) == key:
+                    raw = member[name.end() :].strip()
+                    break
+            else:
+                return None
+        return raw
+
+    def payload(self, path: str) -> bytes | None:
+        raw = self.find(path)
+        return None if raw is None else _inner(raw)
+
+    def value(self, path: str) -> Any:
+        raw = self.find(path)
+        return None if raw is None or len(raw) > 10_000 else _loads(raw)
+
+    def check(self) -> None:
+        """Nothing to hold against it: it is known to be no strict JSON."""
+
+
+def scan_json(body: bytes, envelope: "Envelope") -> "Split":
+    """Rows by their edges: what a strict parser reads stays a row, the rest is `bad`. UnreadablePageError without
+    edges."""
+    from hub.source.envelope import Split
+
+    document = TolerantDocument(_readable(body, envelope.encoding))
+    try:
+        envelope.check_values(document)
+        raw = document.payload(envelope.rows)
+        pieces = list(elements(raw)) if raw is not None else None
+    except NoBoundariesError:
+        pieces = None
+    if pieces is None:
+        raise UnreadablePageError(
+            "the rows of the answer cannot be told apart at {path}",
+            body=body,
+            path=envelope.rows or "its top",
+            remedy="see the answer with hub preview; the cursor stays where it was",
+        )
+    rows, bad = [], []
+    for piece in pieces:
+        reason = judge(piece)
+        if reason:
+            bad.append(RawRow(piece, reason))
+        else:
+            rows.append(piece)
+    return Split(rows, envelope.total_of(document), tuple(bad), document)
+
+
+def _readable(body: bytes, encoding: str) -> bytes:
+    """The text to scan. A page that is whole in another encoding stays unreadable: its rows are not what is wrong."""
+    try:
+        return utf8_body(body, encoding)
+    except UnreadablePageError:
+        try:
+            body.decode("gb18030")
+        except UnicodeDecodeError:
+            return body.removeprefix(b"\xef\xbb\xbf")
+        raise
+
+
+def _inner(raw: bytes) -> bytes:
+    """The document inside a JSON string, as bytes; anything else as it is."""
+    if not raw.startswith(b'"'):
+        return raw
+    text = _loads(raw)
+    if not isinstance(text, str):
+        raise NoBoundariesError
+    try:
+        return text.encode("utf-8", "surrogateescape").strip()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").strip()
+
+
+def _loads(raw: bytes) -> Any:
+    """json.loads with raw control characters and broken UTF-8 let through; None if even that fails."""
+    try:
+        return json.loads(raw.decode("utf-8", "surrogateescape"), strict=False)
+    except (ValueError, RecursionError):
+        return None
