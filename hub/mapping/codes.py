@@ -38,7 +38,9 @@ class CodeTable:
     def find(self, code: str, on: date | None = None) -> CodeEntry | None:
         """The row valid on that day (any row if no day is given), None if the code is unknown."""
         for entry in self.entries.get(code, ()):
-            if on is None or ((not entry.valid_from or entry.valid_from <= on) and (not entry.valid_to or on <= entry.valid_to)):
+            if on is None or (
+                (not entry.valid_from or entry.valid_from <= on) and (not entry.valid_to or on <= entry.valid_to)
+            ):
                 return entry
         return None
 
@@ -70,11 +72,15 @@ def load_code_table(path: Path) -> CodeTable:
         same = entries.setdefault(code, [])
         if any((other.valid_from, other.valid_to) == (entry.valid_from, entry.valid_to) for other in same):
             raise MappingError(
-                "code table {path}, line {line}: code {code} stands twice", path=path.name, line=reader.line_num, code=code
+                "code table {path}, line {line}: code {code} stands twice",
+                path=path.name,
+                line=reader.line_num,
+                code=code,
             )
         same.append(entry)
     newest_first = {
-        code: tuple(sorted(rows, key=lambda row: row.valid_from or date.min, reverse=True)) for code, rows in entries.items()
+        code: tuple(sorted(rows, key=lambda row: row.valid_from or date.min, reverse=True))
+        for code, rows in entries.items()
     }
     return CodeTable(path.stem, newest_first)
 

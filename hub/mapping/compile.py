@@ -122,7 +122,9 @@ class Compiler:
         try:
             return self.tables[name]
         except KeyError:
-            raise MappingError("unknown code table {table}", table=name, remedy="add {table}.csv to a codes folder") from None
+            raise MappingError(
+                "unknown code table {table}", table=name, remedy="add {table}.csv to a codes folder"
+            ) from None
 
     def instant(self, spec: FieldSpec) -> Callable[[Leaf], int | None]:
         return instant_reader(spec.zone or self.zone, spec.format or self.file.time_format, self.notes)
@@ -155,7 +157,9 @@ class Compiler:
         try:
             return self.transforms[name]
         except KeyError:
-            raise MappingError("unknown transform {name}", name=name, remedy="install the plugin that provides it") from None
+            raise MappingError(
+                "unknown transform {name}", name=name, remedy="install the plugin that provides it"
+            ) from None
 
     def _field(self, name: str, spec: FieldSpec) -> None:
         if name in INSTANTS:
@@ -278,6 +282,6 @@ def generate(parts: list[Part]) -> Callable[[Any, Callable[[], str | None]], tup
     values = ["flags()" if column == "flags" else column if column in filled else "None" for column in MAPPED_COLUMNS]
     lines.append(f"    return ({', '.join(values)})")
     namespace: dict[str, Any] = {f"call_{number}": part.function for number, part in enumerate(parts)}
-    exec(compile("\n".join(lines), "<mapping>", "exec"), namespace)  # noqa: S102 - our own text, no value of a source in it
+    exec(compile("\n".join(lines), "<mapping>", "exec"), namespace)
     function: Callable[[Any, Callable[[], str | None]], tuple[Any, ...]] = namespace["row"]
     return function

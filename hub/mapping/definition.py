@@ -13,7 +13,16 @@ from hub.errors import MappingError
 from hub.incident import Kind
 from hub.mapping.position import SYSTEMS
 
-__all__ = ["EachSpec", "FieldSpec", "FlagSpec", "MappingFile", "PeopleSpec", "PositionSpec", "SubjectSpec", "load_mapping"]
+__all__ = [
+    "EachSpec",
+    "FieldSpec",
+    "FlagSpec",
+    "MappingFile",
+    "PeopleSpec",
+    "PositionSpec",
+    "SubjectSpec",
+    "load_mapping",
+]
 
 FIELDS = (
     "status", "source_status", "source_status_text", "title", "description",
@@ -42,8 +51,12 @@ class FieldSpec(_Spec):
     format: str | None = Field(None, description='Of a time: "iso", "epoch_ms", "epoch_s" or a strptime pattern.')
     zone: str | None = Field(None, description="Zone of a time without offset.")
     unit: Literal["元", "万元"] = Field("元", description="Unit of an amount of money.")
-    optional: bool = Field(False, description="The key may be absent. Otherwise its absence is an error: a renamed field must not pass.")
-    transform: str | None = Field(None, description="A transform of a plugin (hook hub_transforms), applied to the value first.")
+    optional: bool = Field(
+        False, description="The key may be absent. Otherwise its absence is an error: a renamed field must not pass."
+    )
+    transform: str | None = Field(
+        None, description="A transform of a plugin (hook hub_transforms), applied to the value first."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -60,14 +73,18 @@ class FieldSpec(_Spec):
 
 
 class FlagSpec(FieldSpec):
-    true: tuple[str, ...] = Field(("true", "1", "是", "Y"), description="Values that set the flag; numbers and booleans as JSON text.")
+    true: tuple[str, ...] = Field(
+        ("true", "1", "是", "Y"), description="Values that set the flag; numbers and booleans as JSON text."
+    )
 
 
 class PositionSpec(_Spec):
     x: FieldSpec = Field(description="East.")
     y: FieldSpec = Field(description="North.")
     system: str = Field(description="WGS-84, CGCS2000, GCJ-02 or BD-09.")
-    bounds: tuple[float, float, float, float] = Field((72, 15, 138, 56), description="West, south, east, north of all records.")
+    bounds: tuple[float, float, float, float] = Field(
+        (72, 15, 138, 56), description="West, south, east, north of all records."
+    )
 
     @model_validator(mode="after")
     def _known_system(self) -> "PositionSpec":
@@ -81,7 +98,9 @@ class SubjectSpec(_Spec):
 
     name: FieldSpec
     code: FieldSpec | None = None
-    kind: FieldSpec | None = Field(None, description="Path that tells persons from organisations; without it all are organisations.")
+    kind: FieldSpec | None = Field(
+        None, description="Path that tells persons from organisations; without it all are organisations."
+    )
     person: tuple[str, ...] = Field((), description="Values of `kind` that mean a natural person.")
     address: FieldSpec | None = Field(None, description="Address of the subject, kept only for a natural person.")
 
@@ -90,7 +109,9 @@ class PeopleSpec(_Spec):
     """A reporter or party. All of it goes to the person table, encrypted."""
 
     role: str = "reporter"
-    each: str | None = Field(None, description="Path of a list of people; the other paths are then relative to an element.")
+    each: str | None = Field(
+        None, description="Path of a list of people; the other paths are then relative to an element."
+    )
     name: FieldSpec | None = None
     phone: FieldSpec | None = None
     id_number: FieldSpec | None = None
@@ -122,7 +143,9 @@ class MappingFile(_Spec):
     kind: Kind
     zone: str = Field("Asia/Shanghai", description="Zone of times without offset.")
     time_format: str = Field("iso", description="Format of every time that names none.")
-    native_id: tuple[str, ...] = Field((), description="Path(s) of the native id, where the stream does not say (files).")
+    native_id: tuple[str, ...] = Field(
+        (), description="Path(s) of the native id, where the stream does not say (files)."
+    )
     fields: dict[str, FieldSpec] = Field(default_factory=dict)
     position: PositionSpec | None = None
     subject: SubjectSpec | None = None

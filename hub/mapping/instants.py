@@ -22,7 +22,9 @@ def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise MappingError("unknown time zone {zone}", zone=name, remedy="use an IANA name such as Asia/Shanghai") from error
+        raise MappingError(
+            "unknown time zone {zone}", zone=name, remedy="use an IANA name such as Asia/Shanghai"
+        ) from error
 
 
 def instant_reader(zone_name: str, form: str, notes: Notes) -> Callable[[Leaf], int | None]:

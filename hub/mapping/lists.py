@@ -20,7 +20,12 @@ __all__ = ["iso_utc", "list_function", "people_function"]
 Getter = Callable[[Any], Any]
 _INSTANT_KEYS = frozenset({"at", "due_at"})
 _PERSON_KEYS = ("name", "phone", "id_number", "address", "account")
-_NEEDED = {"steps": ("at", "name"), "attachments": ("url",), "reference_numbers": ("number",), "parties": ("name", "code")}
+_NEEDED = {
+    "steps": ("at", "name"),
+    "attachments": ("url",),
+    "reference_numbers": ("number",),
+    "parties": ("name", "code"),
+}
 
 
 def iso_utc(ms: int) -> str:
@@ -75,7 +80,9 @@ def _each_reader(compiler: "Compiler", target: str, spec: EachSpec) -> Callable[
         elif item.path == (".",):
             getters[key] = text_of
         else:
-            getters[key] = _getter(compiler, node, item, compiler.instant(item) if key in _INSTANT_KEYS else text_of, key)
+            getters[key] = _getter(
+                compiler, node, item, compiler.instant(item) if key in _INSTANT_KEYS else text_of, key
+            )
     needed = _NEEDED[target]
 
     def read(record: Any) -> Iterator[dict[str, Any]]:

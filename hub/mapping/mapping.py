@@ -1,6 +1,7 @@
 """A mapping ready for use: finds files and code tables, hands out mappers, maps one raw record to one storage-ready row."""
 
-from collections.abc import Callable, Iterable, Mapping as Table
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,11 @@ class Mapper:
         try:
             record = self._record.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problem = FieldProblem("$", "not JSON") if not isinstance(error, msgspec.DecodeError) else self._record.problem(error)
+            problem = (
+                FieldProblem("$", "not JSON")
+                if not isinstance(error, msgspec.DecodeError)
+                else self._record.problem(error)
+            )
             raise UnmappableError([problem]) from None
         before = len(notes.gaps)
         try:
@@ -88,7 +93,8 @@ class Mapper:
     def _without_nul(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """U+0000 becomes U+FFFD, because PostgreSQL stores no NUL; flagged. In JSON texts it stands escaped."""
         clean = tuple(
-            value.replace("\0", "\ufffd").replace("\\u0000", "\ufffd") if isinstance(value, str) else value for value in row
+            value.replace("\0", "\ufffd").replace("\\u0000", "\ufffd") if isinstance(value, str) else value
+            for value in row
         )
         for person in self._notes.people:
             person.update({key: text.replace("\0", "\ufffd") for key, text in person.items()})

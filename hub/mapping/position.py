@@ -20,7 +20,9 @@ _ECCENTRICITY = 0.00669342162296594323
 _CHINA = (72.004, 0.8293, 137.8347, 55.8271)
 
 
-def position_reader(system: str, bounds: tuple[float, float, float, float], notes: Notes) -> Callable[[Leaf, Leaf], Placed]:
+def position_reader(
+    system: str, bounds: tuple[float, float, float, float], notes: Notes
+) -> Callable[[Leaf, Leaf], Placed]:
     """A function from the source's two numbers to the five columns of a place.
 
     `bounds` (west, south, east, north) is where this source's records can be. A pair that only fits when exchanged is exchanged

@@ -35,7 +35,9 @@ class Tree:
     def record_struct(self) -> type[msgspec.Struct]:
         names = {f"f{number}": name for number, name in enumerate(self.children)}
         fields: list[Any] = [
-            (attribute, self.children[name].annotation(), None) if self.children[name].optional else (attribute, self.children[name].annotation())
+            (attribute, self.children[name].annotation(), None)
+            if self.children[name].optional
+            else (attribute, self.children[name].annotation())
             for attribute, name in names.items()
         ]
         return msgspec.defstruct("Record", fields, rename=names, kw_only=True, gc=False, frozen=True)

@@ -1,11 +1,9 @@
 """Sealing what must not be readable in the database file: raw pages, people, tokens.
 
 One secret of 32 bytes (`secrets/store.key`); the keys for sealing and for searching are derived from it (HKDF-SHA256).
-Every sealed blob stands beside the id of the key that sealed it.
+Every sealed raw page stands beside the id of the key that sealed it.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from hub.errors import ConfigError, StoreError
+from hub.errors import StoreError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -32,18 +30,12 @@ _NONCE = 12
 
 
 class Keyring:
-    """Seals and opens blobs, makes search marks. ConfigError if the secret is not 32 bytes of base64."""
+    """Seals and opens blobs, makes search marks. `secret`: the store's 32 bytes."""
 
-    def __init__(self, secret: str) -> None:
-        try:
-            master = base64.b64decode(secret.strip(), validate=True)
-        except binascii.Error:
-            master = b""
-        if len(master) != 32:
-            raise ConfigError("the store key is not 32 bytes of base64", remedy="restore secrets/store.key from your backup")
-        self.key_id = hashlib.sha256(b"key id" + master).hexdigest()[:16]
-        self._seal = AESGCM(_derive(master, b"seal"))
-        self._search = _derive(master, b"search")
+    def __init__(self, secret: bytes) -> None:
+        self.key_id = hashlib.sha256(b"key id" + secret).hexdigest()[:16]
+        self._seal = AESGCM(_derive(secret, b"seal"))
+        self._search = _derive(secret, b"search")
 
     def seal(self, value: object, purpose: str) -> bytes:
         """MessagePack, zstd level 1, AES-GCM; `purpose` is bound to the blob, so that none can be put in another's place."""

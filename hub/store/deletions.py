@@ -5,12 +5,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.errors import MisconfiguredError
+from hub.mapping.compile import INSTANTS
 from hub.store.known import full_rows
 from hub.store.page import Change, Lease
 from hub.store.store import Store, Transaction
 from hub.store.write import append_changes, hold_lease, keep_versions
 
-__all__ = ["HeldDeletion", "decide", "drop_enumeration", "hold", "list_held", "missing", "tombstone"]
+__all__ = [
+    "HeldDeletion",
+    "Proof",
+    "decide",
+    "drop_enumeration",
+    "held_ids",
+    "hold",
+    "list_held",
+    "missing",
+    "tombstone",
+]
 
 _BATCH = 1000
 
@@ -32,8 +43,29 @@ class HeldDeletion:
     decided_by: str | None
 
 
-def missing(store: Store, source: str, stream: str, enumeration: str) -> tuple[list[int], int]:
-    """Keys of living incidents that the enumeration did not see, and how many live in all.
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a windowed enumeration proves: records whose `field` lies in [since, until), epoch ms."""
+
+    field: str
+    since: int | None
+    until: int | None
+
+    def condition(self) -> tuple[str, tuple[int, ...]]:
+        """SQL and parameters. The field's name comes from a connector: only the incident's own instants are taken."""
+        if self.field not in INSTANTS:
+            raise MisconfiguredError("{field} is not an instant of the incident", field=self.field)
+        low, high = self.since, self.until
+        text = (f" AND {self.field} >= ?" if low is not None else "") + (
+            f" AND {self.field} < ?" if high is not None else ""
+        )
+        return text, tuple(end for end in (low, high) if end is not None)
+
+
+def missing(
+    store: Store, source: str, stream: str, enumeration: str, proof: Proof | None = None
+) -> tuple[list[int], int]:
+    """Keys of living incidents that the enumeration did not see, and how many it could have seen.
 
     A bitmap over the keys: 5 million incidents cost 0.6 MB, whatever was seen.
     """
@@ -48,8 +80,9 @@ def missing(store: Store, source: str, stream: str, enumeration: str) -> tuple[l
                     if key > 0:
                         seen[key >> 3] |= 1 << (key & 7)
         absent, living = [], 0
-        statement = "SELECT key FROM incident WHERE source = ? AND stream = ? AND deleted_at IS NULL"
-        for batch in transaction.stream(statement, (source, stream)):
+        condition, ends = proof.condition() if proof else ("", ())
+        statement = f"SELECT key FROM incident WHERE source = ? AND stream = ? AND deleted_at IS NULL{condition}"
+        for batch in transaction.stream(statement, (source, stream, *ends)):
             living += len(batch)
             absent += [row[0] for row in batch if not seen[row[0] >> 3] & 1 << (row[0] & 7)]
     return absent, living
@@ -81,7 +114,17 @@ def _bury(transaction: Transaction, keys: Sequence[int], run: str, now: int) -> 
     return changes
 
 
-def hold(store: Store, lease: Lease, source: str, stream: str, partition: str, run: str, keys: Sequence[int], living: int, now: int) -> None:
+def hold(
+    store: Store,
+    lease: Lease,
+    source: str,
+    stream: str,
+    partition: str,
+    run: str,
+    keys: Sequence[int],
+    living: int,
+    now: int,
+) -> None:
     """Put deletions before a person instead of carrying them out; a newer enumeration replaces an undecided older one."""
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
@@ -120,7 +163,8 @@ def held_ids(store: Store, number: int, limit: int = 20) -> Iterator[str]:
         keys = array("q")
         keys.frombytes(row[0] if row else b"")
         rows = transaction.all(
-            f"SELECT id FROM incident WHERE {transaction.any_of('key')} ORDER BY key", (transaction.list_value(list(keys[:limit])),)
+            f"SELECT id FROM incident WHERE {transaction.any_of('key')} ORDER BY key",
+            (transaction.list_value(list(keys[:limit])),),
         )
     return iter([found[0] for found in rows])
 
@@ -130,7 +174,9 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
     with store.write() as transaction:
         row = transaction.one("SELECT keys, run, status FROM deletion WHERE id = ?", (number,))
         if row is None or row[2] != "held":
-            raise MisconfiguredError("deletion {number} is not waiting for a decision", number=number, remedy="see hub deletions list")
+            raise MisconfiguredError(
+                "deletion {number} is not waiting for a decision", number=number, remedy="see hub deletions list"
+            )
         keys = array("q")
         keys.frombytes(row[0])
         gone = 0

@@ -7,7 +7,7 @@ from typing import Any
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.store import Transaction
 
-__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "stale_runs"]
+__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "old_hashes", "stale_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,18 @@ def stale_runs(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int,
     if not keys:
         return {}
     rows = transaction.all(
-        f"SELECT incident, raw_hash, run FROM stale_version WHERE {transaction.any_of('incident')}", (transaction.list_value(keys),)
+        f"SELECT incident, raw_hash, run FROM stale_version WHERE {transaction.any_of('incident')}",
+        (transaction.list_value(keys),),
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def old_hashes(transaction: Transaction, keys: Sequence[int]) -> set[tuple[int, bytes]]:
+    """(incident key, raw hash) of every former version of these incidents."""
+    if not keys:
+        return set()
+    rows = transaction.all(
+        f"SELECT incident, raw_hash FROM revision WHERE {transaction.any_of('incident')}",
+        (transaction.list_value(keys),),
+    )
+    return {(row[0], row[1]) for row in rows}

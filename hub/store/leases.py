@@ -36,5 +36,6 @@ def release(store: Store, lease: Lease) -> None:
     """Give the lease back if it is still ours; the token stays, so that it keeps rising."""
     with store.write() as transaction:
         transaction.run(
-            "UPDATE lease SET expires_at = 0 WHERE name = ? AND owner = ? AND token = ?", (lease.name, lease.owner, lease.token)
+            "UPDATE lease SET expires_at = 0 WHERE name = ? AND owner = ? AND token = ?",
+            (lease.name, lease.owner, lease.token),
         )

@@ -69,7 +69,9 @@ def _refuse_newer(found: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found is not None and found not in known:
         raise StoreVersionError(
-            "the store has schema {found}, which this hub does not know", found=found, remedy="install the newer hub that made it"
+            "the store has schema {found}, which this hub does not know",
+            found=found,
+            remedy="install the newer hub that made it",
         )
 
 
@@ -85,5 +87,6 @@ def _bind_key(store: Store) -> None:
             transaction.run("INSERT INTO meta (name, value) VALUES ('key_id', ?)", (key_id,))
     elif row[0] != key_id:
         raise StoreVersionError(
-            "this store was made with another key", remedy="restore the secrets/store.key that belongs to it from your backup"
+            "this store was made with another key",
+            remedy="restore the secrets/store.key that belongs to it from your backup",
         )

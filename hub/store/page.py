@@ -6,9 +6,31 @@ from typing import Any
 from hub.mapping.values import CodeGap, PersonRecord
 from hub.source.stream import FileMark
 
-__all__ = ["COUNTED", "Change", "Counts", "Lease", "NewIncident", "OldVersion", "PageWrite", "Quarantined", "RawPage", "StaleVersion", "UpdatedIncident"]
+__all__ = [
+    "COUNTED",
+    "Change",
+    "Counts",
+    "Lease",
+    "NewIncident",
+    "OldVersion",
+    "PageWrite",
+    "Quarantined",
+    "RawPage",
+    "StaleVersion",
+    "UpdatedIncident",
+]
 
-COUNTED = ("fetched", "new", "changed", "unchanged", "quarantined", "tombstoned", "stale", "unmapped", "new_quarantined")
+COUNTED = (
+    "fetched",
+    "new",
+    "changed",
+    "unchanged",
+    "quarantined",
+    "tombstoned",
+    "stale",
+    "unmapped",
+    "new_quarantined",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +102,7 @@ class UpdatedIncident:
     row: tuple[Any, ...] | None
     revision: int
     raw_hash: bytes
-    raw_index: int | None
+    raw_index: int
     list_hash: bytes | None
     deletion: str | None
 
@@ -160,3 +182,4 @@ class PageWrite:
     cursor: int | None = None
     position: str | None = None
     file: FileMark | None = None
+    unidentified: bool = False

@@ -29,7 +29,9 @@ class RunRow:
     worker: str
 
 
-def open_run(store: Store, lease: Lease, run: str, source: str, stream: str, partition: str, mode: str, now: int) -> None:
+def open_run(
+    store: Store, lease: Lease, run: str, source: str, stream: str, partition: str, mode: str, now: int
+) -> None:
     """Write the run as running. Former runs of this partition that never closed belong to dead processes: we hold the lease."""
     with store.write() as transaction:
         transaction.run(
@@ -61,7 +63,9 @@ _COLUMNS = (
 def read_run(store: Store, run: str) -> RunRow | None:
     """One run by id, or by the beginning of it."""
     with store.read() as transaction:
-        row = transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id LIKE ? ORDER BY started_at DESC LIMIT 1", (run + "%",))
+        row = transaction.one(
+            f"SELECT {_COLUMNS} FROM run WHERE id LIKE ? ORDER BY started_at DESC LIMIT 1", (run + "%",)
+        )
     return _run_row(row) if row else None
 
 
@@ -71,7 +75,8 @@ def list_runs(store: Store, *, source: str | None = None, stream: str | None = N
     where = (" WHERE " + " AND ".join(f"{column} = ?" for column, _ in wanted)) if wanted else ""
     with store.read() as transaction:
         rows = transaction.all(
-            f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT ?", (*(value for _, value in wanted), limit)
+            f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT ?",
+            (*(value for _, value in wanted), limit),
         )
     return [_run_row(row) for row in rows]
 

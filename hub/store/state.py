@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
+from hub.store.page import Lease
 from hub.store.store import Store
-from hub.store.write import put_state
+from hub.store.write import hold_lease, put_state
 
-__all__ = ["StateRow", "clear_state", "list_states", "read_state", "set_cursor"]
+__all__ = ["StateRow", "clear_state", "finish_reading", "highest_change", "list_states", "read_state", "set_cursor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,36 @@ class StateRow:
 def read_state(store: Store, source: str, stream: str, partition: str) -> StateRow | None:
     with store.read() as transaction:
         row = transaction.one(
-            "SELECT cursor, body, updated_at FROM state WHERE source = ? AND stream = ? AND partition = ?", (source, stream, partition)
+            "SELECT cursor, body, updated_at FROM state WHERE source = ? AND stream = ? AND partition = ?",
+            (source, stream, partition),
         )
     return StateRow(source, stream, partition, row[0], msgspec.json.decode(row[1]), row[2]) if row else None
 
 
 def list_states(store: Store) -> list[StateRow]:
     with store.read() as transaction:
-        rows = transaction.all("SELECT source, stream, partition, cursor, body, updated_at FROM state ORDER BY source, stream, partition")
+        rows = transaction.all(
+            "SELECT source, stream, partition, cursor, body, updated_at FROM state ORDER BY source, stream, partition"
+        )
     return [StateRow(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4]), row[5]) for row in rows]
+
+
+def finish_reading(
+    store: Store, lease: Lease, source: str, stream: str, partition: str, cursor: int | None, now: int
+) -> None:
+    """A reading is concluded: only its cursor remains. FencedError if the lease is lost."""
+    with store.write() as transaction:
+        hold_lease(transaction, lease, now)
+        put_state(transaction, source, stream, partition, cursor, "{}", now)
+
+
+def highest_change(store: Store, source: str, stream: str) -> int | None:
+    """The youngest source_updated_at stored of a stream: where a forgotten cursor can stand again."""
+    with store.read() as transaction:
+        row = transaction.one(
+            "SELECT max(source_updated_at) FROM incident WHERE source = ? AND stream = ?", (source, stream)
+        )
+    return row[0] if row else None
 
 
 def set_cursor(store: Store, source: str, stream: str, partition: str, cursor: int, now: int) -> None:

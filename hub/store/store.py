@@ -111,7 +111,9 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A consistent snapshot for reading."""
-        yield from self._transaction("BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield from self._transaction(
+            "BEGIN" if self.dialect == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        )
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -139,7 +141,9 @@ def _engine(url: str) -> sqlalchemy.Engine:
     try:
         parsed = make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
-        raise MisconfiguredError("[store] url is not a database address", remedy="use sqlite:///hub.db or postgresql://…") from error
+        raise MisconfiguredError(
+            "[store] url is not a database address", remedy="use sqlite:///hub.db or postgresql://…"
+        ) from error
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         return sqlalchemy.create_engine(
@@ -147,7 +151,9 @@ def _engine(url: str) -> sqlalchemy.Engine:
         )
     if parsed.get_backend_name() != "sqlite":
         raise MisconfiguredError(
-            "[store] url: {backend} is not supported", backend=parsed.get_backend_name(), remedy="use SQLite or PostgreSQL"
+            "[store] url: {backend} is not supported",
+            backend=parsed.get_backend_name(),
+            remedy="use SQLite or PostgreSQL",
         )
     engine = sqlalchemy.create_engine(
         parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, connect_args={"timeout": 60}, max_overflow=60
@@ -156,7 +162,13 @@ def _engine(url: str) -> sqlalchemy.Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         # synchronous=FULL: a consumer that has read a change must find it again after a power cut, or it would miss its successor.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "mmap_size=268435456"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+            "mmap_size=268435456",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
@@ -167,6 +179,8 @@ def _translated(error: DBAPIError) -> HubError:
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
-    if isinstance(error, OperationalError) and ("locked" in reason or error.connection_invalidated or "connect" in reason):
+    if isinstance(error, OperationalError) and (
+        "locked" in reason or error.connection_invalidated or "connect" in reason
+    ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
     return StoreError("the store refused a statement: {reason}", reason=reason, remedy="see hub doctor")

@@ -5,7 +5,17 @@ them as ISO text and yuan. Consumers read views, never these tables.
 """
 
 from sqlalchemy import (
-    BigInteger, CheckConstraint, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
 )  # fmt: skip
 
 from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
@@ -19,7 +29,9 @@ _NUMBERS = INSTANTS | {"fine", "confiscated"}
 
 
 def _mapped() -> list[Column[object]]:
-    return [Column(name, BigInteger if name in _NUMBERS else Float if name in _FLOATS else Text) for name in MAPPED_COLUMNS]
+    return [
+        Column(name, BigInteger if name in _NUMBERS else Float if name in _FLOATS else Text) for name in MAPPED_COLUMNS
+    ]
 
 
 def _instant(name: str, *, nullable: bool = False) -> Column[int]:
@@ -264,7 +276,9 @@ Table(
 
 Table("counter", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
-Table("source_key", metadata, Column("source", Text, primary_key=True), Column("key", Text, nullable=False, unique=True))
+Table(
+    "source_key", metadata, Column("source", Text, primary_key=True), Column("key", Text, nullable=False, unique=True)
+)
 
 Table(
     "audit",

@@ -7,7 +7,18 @@ __all__ = ["VIEW_COLUMNS", "view_statements"]
 _SEEN = ("first_seen_at", "changed_at", "deleted_at")
 _MONEY = ("fine", "confiscated")
 _PROVENANCE = ("revision", "mapping", "mapping_version", "run")
-VIEW_COLUMNS = ("id", "source", "stream", "native_id", "kind", *MAPPED_COLUMNS, *_SEEN, "deletion", *_PROVENANCE, "occurred_ms")
+VIEW_COLUMNS = (
+    "id",
+    "source",
+    "stream",
+    "native_id",
+    "kind",
+    *MAPPED_COLUMNS,
+    *_SEEN,
+    "deletion",
+    *_PROVENANCE,
+    "occurred_ms",
+)
 
 
 def view_statements(dialect: str) -> list[str]:
@@ -26,7 +37,11 @@ def _column(name: str, dialect: str) -> str:
     if name in INSTANTS or name in _SEEN:
         return f"{_instant(name, dialect)} AS {name}"
     if name in _MONEY:
-        text = f"printf('%d.%02d', {name} / 100, {name} % 100)" if dialect == "sqlite" else f"({name}::numeric / 100)::numeric(20,2)"
+        text = (
+            f"printf('%d.%02d', {name} / 100, {name} % 100)"
+            if dialect == "sqlite"
+            else f"({name}::numeric / 100)::numeric(20,2)"
+        )
         return f"CASE WHEN {name} IS NOT NULL THEN {text} END AS {name}"
     return name
 

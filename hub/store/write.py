@@ -21,12 +21,24 @@ _CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
 _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
 )  # fmt: skip
-_UPDATED = (*MAPPED_COLUMNS, "revision", "raw_hash", "raw_page", "raw_index", "list_hash", "mapping", "mapping_version", "run")
+_UPDATED = (
+    *MAPPED_COLUMNS,
+    "revision",
+    "raw_hash",
+    "raw_page",
+    "raw_index",
+    "list_hash",
+    "mapping",
+    "mapping_version",
+    "run",
+)
 _UPDATE = (
     f"UPDATE incident SET {', '.join(f'{name} = ?' for name in _UPDATED)}, changed_at = ?, deleted_at = ?, deletion = ?"
     " WHERE key = ? AND revision = ?"
 )
-_MOVE_RAW = "UPDATE incident SET raw_hash = ?, raw_page = ?, raw_index = ?, list_hash = ? WHERE key = ? AND revision = ?"
+_MOVE_RAW = (
+    "UPDATE incident SET raw_hash = ?, raw_page = ?, raw_index = ?, list_hash = ? WHERE key = ? AND revision = ?"
+)
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
@@ -96,7 +108,9 @@ def _sealed(store: Store, raw: RawPage) -> tuple[bytes, bytes | None, bytes | No
     return body, keyring.seal(raw.people, "people"), b"".join(sorted(marks))
 
 
-def _write_raw(transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes, bytes | None, bytes | None]) -> int:
+def _write_raw(
+    transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes, bytes | None, bytes | None]
+) -> int:
     number = _allocate(transaction, "raw_page", 1)
     columns = (
         "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id", "body", "people", "marks",
@@ -168,17 +182,15 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
         (
             keys[item.id] if item.key is None else item.key, item.revision, msgspec.json.encode(item.row).decode(),
             item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.mapping,
-            item.mapping_version, item.run, item.changed_at, item.deleted_at,
+            item.mapping_version, item.run, item.changed_at or page.now, item.deleted_at,
         )
         for item in page.old
     ]  # fmt: skip
     transaction.insert("revision", _REVISION_COLUMNS, old_rows)
-    full, moved, tombs = [], [], []
+    full, moved = [], []
     for item in page.updated:
-        if item.row is None and item.deletion is None:
+        if item.row is None:
             moved.append((item.raw_hash, raw_page, item.raw_index, item.list_hash, item.key, item.was_revision))
-        elif item.row is None:
-            tombs.append((item.revision, page.run, page.now, page.now, item.deletion, item.key, item.was_revision))
         else:
             full.append(
                 (
@@ -188,15 +200,15 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
                 )
             )  # fmt: skip
     touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
-    touched += transaction.run_many(
-        "UPDATE incident SET revision = ?, run = ?, changed_at = ?, deleted_at = ?, deletion = ? WHERE key = ? AND revision = ?", tombs
-    )
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(
         "INSERT INTO stale_version (incident, raw_hash, raw_page, raw_index, source_updated_at, run, seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(item.key, item.raw_hash, raw_page, item.raw_index, item.source_updated_at, page.run, page.now) for item in page.stale],
+        [
+            (item.key, item.raw_hash, raw_page, item.raw_index, item.source_updated_at, page.run, page.now)
+            for item in page.stale
+        ],
     )
 
 
@@ -241,7 +253,9 @@ def _write_progress(transaction: Transaction, page: PageWrite) -> None:
     if page.enumeration is not None:
         keys = array("q", page.seen).tobytes()
         number = transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (page.enumeration,))[0]
-        transaction.run("INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys))
+        transaction.run(
+            "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys)
+        )
     put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
     if page.file is not None:
         mark = page.file
@@ -262,5 +276,3 @@ def put_state(
         " updated_at = excluded.updated_at",
         (source, stream, partition, cursor, body, now),
     )
-
-

@@ -1,0 +1,88 @@
+"""Who a raw record is, read without decoding the rest of it: native id, incident id, and what an exchange log says of it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hub.incident import incident_id
+from hub.mapping.record import Tree
+from hub.mapping.transforms import text_of
+from hub.mapping.values import Leaf
+
+__all__ = ["Head", "HeadReader", "NoIdentityError"]
+
+
+class NoIdentityError(ValueError):
+    """The record has no usable native id; the text says why, without values."""
+
+
+class Head(NamedTuple):
+    """`native_id` is JSON text. `withdrawn`: the source says it is gone; `changed`: the cursor's leaf, for such records."""
+
+    id: str
+    native_id: str
+    withdrawn: bool
+    changed: Leaf
+
+
+class HeadReader:
+    """Reads heads of one stream's (reshaped) records."""
+
+    def __init__(
+        self,
+        source_key: str,
+        stream: str,
+        id_paths: tuple[str, ...],
+        operation: str | None,
+        deletes: tuple[str, ...],
+        cursor: str | None,
+    ) -> None:
+        self._source_key, self._stream = source_key, stream
+        self._deletes = frozenset(deletes) if operation else frozenset()
+        tree = Tree()
+        for path in id_paths:
+            tree.add(path)
+        if operation:
+            tree.add(operation, optional=True)
+            if cursor:
+                tree.add(cursor, optional=True)
+        self._decode = msgspec.json.Decoder(tree.record_struct()).decode
+        self._ids = [_getter(tree.attribute(path)) for path in id_paths]
+        self._operation = _getter(tree.attribute(operation)) if operation else None
+        self._cursor = _getter(tree.attribute(cursor)) if operation and cursor else None
+        self._paths = id_paths
+
+    def read(self, flat: bytes) -> Head:
+        """NoIdentityError for a record without id; the id of a composite key is the JSON array of its parts."""
+        try:
+            record = self._decode(flat)
+        except msgspec.ValidationError:
+            raise NoIdentityError(f"no native id at {', '.join(self._paths)}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NoIdentityError("not JSON") from None
+        parts = [get(record) for get in self._ids]
+        for part in parts:
+            if part is None or part == "" or isinstance(part, bool | float):
+                raise NoIdentityError(f"no native id at {', '.join(self._paths)}")
+        native_id = msgspec.json.encode(parts[0] if len(parts) == 1 else parts).decode()
+        identity = incident_id(self._source_key, self._stream, native_id)
+        if self._operation is None:
+            return Head(identity, native_id, False, None)
+        withdrawn = text_of(self._operation(record)) in self._deletes
+        return Head(identity, native_id, withdrawn, self._cursor(record) if self._cursor else None)
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], Leaf]:
+    if len(names) == 1:
+        name = names[0]
+        return lambda record: getattr(record, name)  # type: ignore[no-any-return]
+
+    def get(record: Any) -> Leaf:
+        for name in names:
+            if record is None:
+                return None
+            record = getattr(record, name)
+        return record  # type: ignore[no-any-return]
+
+    return get

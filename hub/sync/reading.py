@@ -1,0 +1,97 @@
+"""One reading of a stream: which window is being read, how far, and what follows. Plain values, stored with every page."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from hub.source.stream import Position, Stream, Window
+
+__all__ = ["Mode", "Reading", "begin", "following", "proven_cursor", "window_of"]
+
+Mode = Literal["incremental", "full_refresh"]
+
+
+class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An unfinished reading; all instants are epoch ms. It survives the process: a new run goes on where it stands.
+
+    `first` is where its first window began. `clock` is the source's clock at its first page: nothing younger counts as read.
+    `enumeration` names what it has seen, if it can prove that other records are gone; `broken` says that it cannot any more,
+    because a record had no readable id. `read` is set once its last page is stored: only the conclusion is missing.
+    """
+
+    mode: Mode
+    first: int | None = None
+    since: int | None = None
+    until: int | None = None
+    position: Position | None = None
+    clock: int | None = None
+    high: int | None = None
+    enumeration: str | None = None
+    broken: bool = False
+    fetched: int = 0
+    pages: int = 0
+    read: bool = False
+
+    @classmethod
+    def load(cls, body: dict[str, Any]) -> "Reading | None":
+        """The unfinished reading in a state's body, if there is one."""
+        return msgspec.convert(body["reading"], cls) if body.get("reading") else None
+
+    def body(self) -> str:
+        return msgspec.json.encode({"reading": self}).decode()
+
+
+def begin(stream: Stream, mode: Mode, *, cursor: int | None, start: int, enumeration: str) -> Reading:
+    """A new reading. Incremental: from the cursor less the lookback, or from `start` the first time."""
+    declared = stream.cursor
+    since: int | None = None
+    if declared is not None and (mode == "incremental" or declared.max_span is not None):
+        since = start if cursor is None or mode == "full_refresh" else cursor - _ms(declared.lookback)
+    proves = bool(stream.window_field) or (mode == "full_refresh" and stream.complete and since is None)
+    return Reading(
+        mode=mode,
+        first=since,
+        since=since,
+        until=_end(stream, since),
+        enumeration=enumeration if proves else None,
+    )
+
+
+def following(stream: Stream, reading: Reading, source_now: int) -> bool:
+    """Move to the next window of a reading in spans. False: the window just read was the last."""
+    if reading.until is None or reading.until >= source_now:
+        return False
+    reading.since, reading.position = reading.until, None
+    reading.until = _end(stream, reading.since)
+    return True
+
+
+def window_of(reading: Reading, partition: str) -> Window:
+    return Window(_instant(reading.since), _instant(reading.until), partition)
+
+
+def proven_cursor(stream: Stream, reading: Reading, before: int | None) -> int | None:
+    """Up to where everything is read: the youngest change seen, but never younger than the source's clock at the first page
+    less the safety lag, and never back. A clock that jumps ahead cannot move it past what was really seen."""
+    if stream.cursor is None:
+        return before
+    found = [reading.high] if reading.high is not None else []
+    if found and reading.clock is not None:
+        found.append(reading.clock - _ms(stream.cursor.safety_lag))
+    if not found:
+        return before
+    return min(found) if before is None else max(before, min(found))
+
+
+def _end(stream: Stream, since: int | None) -> int | None:
+    span = stream.cursor.max_span if stream.cursor else None
+    return since + _ms(span) if since is not None and span is not None else None
+
+
+def _ms(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)
+
+
+def _instant(ms: int | None) -> datetime | None:
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms is not None else None

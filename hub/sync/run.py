@@ -1,0 +1,271 @@
+"""A run of one stream: hold the lease → walk the windows → walk the pages → apply one page. Read it from top to bottom."""
+
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from hub.clock import now_ms
+from hub.errors import (
+    AccountingError,
+    BudgetSpentError,
+    EnvelopeError,
+    FailedError,
+    HubError,
+    Outcome,
+    SuspiciousEmptinessError,
+)  # fmt: skip
+from hub.source.stream import Page
+from hub.store import deletions, leases, runs
+from hub.store.known import Known
+from hub.store.page import Lease, PageWrite
+from hub.store.state import finish_reading, highest_change, read_state
+from hub.store.store import ConflictError, Store
+from hub.store.write import write_page
+from hub.sync.decide import Decider, Record
+from hub.sync.fetch import Fetcher
+from hub.sync.job import StreamJob
+from hub.sync.reading import Mode, Reading, begin, following, proven_cursor, window_of
+from hub.sync.result import RunResult
+from hub.sync.told import tell_outcome
+from hub.sync.versions import UPDATED_AT
+
+__all__ = ["RunOptions", "StreamRun"]
+
+log = logging.getLogger("hub.sync")
+_LEASE_MS = 90_000
+_CONFLICTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """`limit`: stop after so many records, to be continued by the next run. `dry_run`: decide everything, write nothing."""
+
+    full_refresh: bool = False
+    limit: int | None = None
+    dry_run: bool = False
+
+
+class StreamRun:
+    """One run. `progress` is called after every page; `stop` lets it finish the page in hand."""
+
+    def __init__(
+        self,
+        store: Store,
+        job: StreamJob,
+        *,
+        owner: str,
+        options: RunOptions | None = None,
+        stop: threading.Event | None = None,
+        progress: Callable[[RunResult], None] | None = None,
+    ) -> None:
+        self._store, self._job, self._owner = store, job, owner
+        self._options = options or RunOptions()
+        self._stop = stop or threading.Event()
+        self._progress = progress or (lambda result: None)
+        whole = self._options.full_refresh or (job.stream.cursor is None and job.stream.complete)
+        self._mode: Mode = "full_refresh" if whole else "incremental"
+        self.result = RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode=self._mode)
+
+    def execute(self) -> RunResult:
+        """Run to the end and say how it went; every HubError becomes the run's outcome."""
+        began = time.monotonic()
+        result = self.result
+        try:
+            self._job.mapping.mapper()
+            if self._options.dry_run:
+                self._read(None)
+            else:
+                self._under_lease()
+        except HubError as error:
+            result.outcome, result.error = (
+                error.outcome,
+                error.within(source=self._job.source, stream=self._job.stream.name),
+            )
+        result.duration_s = time.monotonic() - began
+        return result
+
+    def _under_lease(self) -> None:
+        job, result = self._job, self.result
+        job = self._job = replace(job, key=runs.remember_source(self._store, job.source, job.key))
+        lease = leases.acquire(self._store, job.lease_name, self._owner, _LEASE_MS, now_ms())
+        result.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
+        runs.open_run(self._store, lease, result.run_id, job.key, job.stream.name, job.partition, self._mode, now_ms())
+        try:
+            self._read(lease)
+            if result.counts.new_quarantined and result.outcome is Outcome.OK:
+                result.outcome = Outcome.PARTIAL
+        except HubError as error:
+            result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
+        except Exception as error:
+            # A defect of the hub or of a connector: this stream's run failed, the others go on, the traceback is in the log.
+            log.exception(
+                "defect in a run", extra={"action": "defect", "source": job.source, "stream": job.stream.name}
+            )
+            result.outcome = Outcome.FAILED
+            result.error = FailedError(
+                "a defect: {error}",
+                error=type(error).__name__,
+                source=job.source,
+                stream=job.stream.name,
+                remedy="see the log",
+            )
+        finally:
+            said = result.error.render() if result.error else None
+            runs.close_run(self._store, result.run_id, result.outcome, result.cursor, said, now_ms())
+            leases.release(self._store, lease)
+        tell_outcome(self._store, job, result)
+
+    def _read(self, lease: Lease | None) -> None:
+        """Walk the windows of a reading, a new one or the one that an earlier run left unfinished."""
+        job, stream = self._job, self._job.stream
+        state = read_state(self._store, job.key, stream.name, job.partition)
+        cursor = self.result.cursor = state.cursor if state else None
+        reading = Reading.load(state.body) if state else None
+        if reading is None or reading.mode != self._mode or self._options.dry_run:
+            if reading is not None and reading.enumeration and lease is not None:
+                deletions.drop_enumeration(self._store, reading.enumeration)
+            start = int(job.start.timestamp() * 1000)
+            reading = begin(stream, self._mode, cursor=cursor, start=start, enumeration=self.result.run_id)
+        self._reading = reading
+        fetcher = Fetcher(job, self._stop, time.monotonic() + job.settings.run_deadline.total_seconds())
+        decider = Decider(self._store, job, self.result.run_id)
+        while not self._reading.read:
+            if not self._walk(lease, fetcher, decider):
+                return
+        if lease is not None:
+            self._conclude(lease, self._reading, cursor)
+
+    def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
+        """Walk the pages of the present window. False: the limit was reached before the reading's end."""
+        job, options = self._job, self._options
+        budget = job.settings.quarantine_budget
+        for page in fetcher.pages(window_of(self._reading, job.partition), self._reading.position):
+            self._apply(lease, page, fetcher, decider)
+            if self.result.counts.new_quarantined > budget:
+                raise BudgetSpentError(
+                    "{count} records went to quarantine, more than the budget of {budget}",
+                    count=self.result.counts.new_quarantined, budget=budget, remedy="see hub quarantine list",
+                )  # fmt: skip
+            if options.limit is not None and self.result.counts.fetched >= options.limit and not self._reading.read:
+                return False
+        return True
+
+    def _apply(self, lease: Lease | None, page: Page, fetcher: Fetcher, decider: Decider) -> None:
+        """Decide one page and commit it together with how far the reading is."""
+        job, result = self._job, self.result
+        records = decider.records(page)
+        stored = decider.known(records)
+        if job.stream.two_step:
+            before = fetcher.requests
+            self._details(records, stored, fetcher)
+            page = replace(page, requests=page.requests + fetcher.requests - before)
+        for _ in range(_CONFLICTS):
+            write = decider.decide(page, records, stored, now_ms())
+            if not write.counts.closed:
+                raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
+            reading = self._after(page, write)
+            if lease is None:
+                break
+            write.number, write.cursor, write.enumeration = result.pages, result.cursor, reading.enumeration
+            write.state, write.position = reading.body(), str(page.next) if page.next else None
+            try:
+                head = write_page(self._store, lease, write)
+                self._tell_committed(write, head)
+                break
+            except ConflictError:
+                stored = decider.known(records)
+        else:
+            raise FailedError(
+                "a page met other writers {times} times", times=_CONFLICTS, remedy="run the command again"
+            )
+        self._reading = reading
+        result.counts.add(write.counts)
+        result.requests += page.requests
+        result.pages += 1
+        self._progress(result)
+
+    def _after(self, page: Page, write: PageWrite) -> Reading:
+        """How far the reading is once this page is stored."""
+        reading = msgspec.structs.replace(self._reading)
+        changed = [item.row[UPDATED_AT] for item in (*write.new, *write.updated) if item.row is not None]
+        reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
+        if reading.clock is None and page.clock is not None:
+            reading.clock = int(page.clock.timestamp() * 1000)
+        reading.broken = reading.broken or write.unidentified
+        reading.fetched += write.counts.fetched
+        reading.pages += 1
+        reading.position = page.next
+        if page.next is None:
+            source_now = int(page.clock.timestamp() * 1000) if page.clock else now_ms()
+            reading.read = not following(self._job.stream, reading, source_now)
+        return reading
+
+    def _details(self, records: list[Record], stored: dict[str, Known], fetcher: Fetcher) -> None:
+        """For two-step streams: fetch what the list shows as new or changed; the rest keeps the hash it is known by."""
+        reshape = self._job.stream.reshape
+        for record in records:
+            if record.head is None:
+                continue
+            record.listed = hashlib.sha256(record.raw).digest()
+            found = stored.get(record.head.id)
+            if found is not None and not found.deleted and found.list_hash == record.listed:
+                record.raw_hash = found.raw_hash
+                continue
+            try:
+                record.raw = fetcher.detail(record.raw)
+                record.flat = reshape(record.raw) if reshape else record.raw
+                record.raw_hash = hashlib.sha256(record.raw).digest()
+            except EnvelopeError as error:
+                record.problem = f"its detail: {error.render()}"
+
+    def _conclude(self, lease: Lease, reading: Reading, cursor: int | None) -> None:
+        """The reading is whole: bury what a proven enumeration did not see, then move the cursor."""
+        job = self._job
+        if reading.enumeration is not None:
+            if not reading.broken:
+                self._bury(lease, reading)
+            deletions.drop_enumeration(self._store, reading.enumeration)
+        if reading.high is None and cursor is None and job.stream.cursor is not None:
+            reading.high = highest_change(self._store, job.key, job.stream.name)
+        self.result.cursor = proven_cursor(job.stream, reading, cursor)
+        finish_reading(self._store, lease, job.key, job.stream.name, job.partition, self.result.cursor, now_ms())
+
+    def _bury(self, lease: Lease, reading: Reading) -> None:
+        job, result, settings = self._job, self.result, self._job.settings
+        assert reading.enumeration is not None
+        proof = (
+            deletions.Proof(job.stream.window_field, reading.first, reading.clock) if job.stream.window_field else None
+        )
+        absent, living = deletions.missing(self._store, job.key, job.stream.name, reading.enumeration, proof)
+        if living and not reading.fetched and not job.stream.may_be_empty:
+            raise SuspiciousEmptinessError(
+                "a complete reading found nothing, the store holds {living} records", living=living,
+                remedy="nothing was deleted; see hub check, and hub state clear once you know why",
+            )  # fmt: skip
+        if len(absent) > settings.deletion_rows and len(absent) > settings.deletion_share * living:
+            deletions.hold(
+                self._store, lease, job.key, job.stream.name, job.partition, result.run_id, absent, living, now_ms()
+            )
+            result.outcome = Outcome.PARTIAL
+            log.warning(
+                "%d of %d records are missing upstream; held for a decision", len(absent), living,
+                extra={"action": "deletion_held", "source": job.source, "stream": job.stream.name},
+            )  # fmt: skip
+        else:
+            result.counts.tombstoned += deletions.tombstone(self._store, lease, absent, result.run_id, now_ms())
+
+    def _tell_committed(self, write: PageWrite, head: int) -> None:
+        if self._job.hooks.committed is not None and write.changes:
+            first = head - len(write.changes) + 1
+            self._job.hooks.committed(
+                [
+                    {"seq": first + place, "op": change.op, "id": change.id, "revision": change.revision}
+                    for place, change in enumerate(write.changes)
+                ]
+            )

@@ -1,0 +1,182 @@
+"""From hub.toml to runs: opening configured sources and running their streams side by side, each failing alone."""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hub.clock import now
+from hub.config import Settings, SourceSettings
+from hub.errors import ConfigError, HubError, MisconfiguredError
+from hub.mapping.mapping import Mappings
+from hub.plugins import Plugins
+from hub.source.budget import HostBudgets
+from hub.source.connector import Connector, SourceContext
+from hub.source.stream import Stream, Transport
+from hub.store.store import Store
+from hub.store.tokens import StoredFiles, StoredTokens
+from hub.sync.job import Hooks, StreamJob
+from hub.sync.result import RunResult
+from hub.sync.run import RunOptions, StreamRun
+
+__all__ = ["Hub", "OpenSource"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source ready to be read."""
+
+    name: str
+    connector: Connector
+    settings: SourceSettings
+    streams: tuple[Stream, ...]
+    transport: Transport
+
+    def stream(self, name: str) -> Stream:
+        """ConfigError, with the names there are, if it has no such stream."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        raise ConfigError(
+            "{source} has no stream {stream}", source=self.name, stream=name,
+            remedy="it has " + ", ".join(stream.name for stream in self.streams),
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Hub:
+    """Everything one process works with: settings, plugins, the store, and what all its sources share."""
+
+    settings: Settings
+    plugins: Plugins
+    store: Store
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}")
+    budgets: HostBudgets = field(default_factory=HostBudgets)
+
+    def __post_init__(self) -> None:
+        self.mappings = Mappings(self.plugins.mapping_folders, self.plugins.transforms)
+
+    def source_names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The sources asked for, or every enabled one. ConfigError for a name that hub.toml does not have."""
+        known = (*self.settings.sources, *self.settings.problems)
+        for name in wanted:
+            if name not in known:
+                raise ConfigError("there is no source {source}", source=name, remedy="hub.toml has " + ", ".join(known))
+        enabled = [name for name in known if name in self.settings.problems or self.settings.sources[name].enabled]
+        return tuple(wanted) or tuple(enabled)
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[OpenSource]:
+        """A source with its transport, closed at the end of the block. Raises MisconfiguredError with what to change."""
+        if name in self.settings.problems:
+            raise self.settings.problems[name].error.within(source=name)
+        settings = self.settings.sources[name]
+        connector = self.plugins.connector(settings.connector)()
+        config = settings.connector_config(connector.Config)
+        transport = connector.transport(config, self._context(name, settings))
+        try:
+            yield OpenSource(name, connector, settings, connector.streams(config), transport)
+        finally:
+            transport.close()
+
+    def job(self, source: OpenSource, stream: Stream, partition: str = "") -> StreamJob:
+        """What a run of that stream needs."""
+        zone = self.settings.defaults.zone
+        return StreamJob(
+            source=source.name, key=source.settings.key or source.name, stream=stream, transport=source.transport,
+            mappings=self.mappings, settings=source.settings, start=source.settings.start.instant(now(), zone), zone=zone,
+            partition=partition, hooks=self._hooks(),
+        )  # fmt: skip
+
+    def sync(
+        self,
+        names: Sequence[str],
+        options: RunOptions,
+        *,
+        stream: str | None = None,
+        stop: threading.Event | None = None,
+        progress: Callable[[RunResult], None] | None = None,
+        done: Callable[[RunResult], None] | None = None,
+    ) -> list[RunResult]:
+        """Run the streams of these sources, `[defaults] workers` at a time; every one is tried. `done` is called after each."""
+        stop = stop or threading.Event()
+        results: list[RunResult] = []
+        with ThreadPoolExecutor(self.settings.defaults.workers, thread_name_prefix="source") as pool:
+            waiting = [pool.submit(self._sync_source, name, options, stream, stop, progress, done) for name in names]
+            for finished in as_completed(waiting):
+                results += finished.result()
+        return results
+
+    def _sync_source(
+        self,
+        name: str,
+        options: RunOptions,
+        stream: str | None,
+        stop: threading.Event,
+        progress: Callable[[RunResult], None] | None,
+        done: Callable[[RunResult], None] | None,
+    ) -> list[RunResult]:
+        results = []
+        try:
+            with self.open(name) as source:
+                chosen = [source.stream(stream)] if stream else list(source.streams)
+                for one in chosen:
+                    if stop.is_set():
+                        break
+                    run = StreamRun(
+                        self.store,
+                        self.job(source, one),
+                        owner=self.owner,
+                        options=options,
+                        stop=stop,
+                        progress=progress,
+                    )
+                    results.append(run.execute())
+                    if done is not None:
+                        done(results[-1])
+        except HubError as error:
+            failed = RunResult(source=name, stream=stream or "", outcome=error.outcome, error=error.within(source=name))
+            results.append(failed)
+            if done is not None:
+                done(failed)
+        return results
+
+    def _context(self, name: str, settings: SourceSettings) -> SourceContext:
+        http: dict[str, object] = {}
+        if settings.proxy:
+            http["proxy"] = settings.proxy
+        if settings.ca_bundle:
+            if not settings.ca_bundle.exists():
+                raise MisconfiguredError("ca_bundle {path} does not exist", path=settings.ca_bundle.name)
+            http["verify"] = str(settings.ca_bundle)
+        if settings.client_cert:
+            http["cert"] = str(settings.client_cert)
+        return SourceContext(
+            source=name,
+            tokens=StoredTokens(self.store, self.owner),
+            files=StoredFiles(self.store, settings.key or name),
+            http=http,
+            acquire=self.budgets.acquirer(settings.rate),
+            deadline_s=settings.request_deadline.total_seconds(),
+            max_bytes=settings.max_bytes,
+            base_folder=self.settings.folder,
+        )
+
+    def _hooks(self) -> Hooks:
+        plugins = self.plugins
+        return Hooks(
+            committed=(lambda changes: _ignore(plugins.call("hub_changes_committed", changes=changes)))
+            if plugins.implements("hub_changes_committed")
+            else None,
+            finished=(lambda run: _ignore(plugins.call("hub_run_finished", run=run)))
+            if plugins.implements("hub_run_finished")
+            else None,
+        )
+
+
+def _ignore(_answers: list[object]) -> None:
+    """Hints expect no answer."""

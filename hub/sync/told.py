@@ -1,0 +1,37 @@
+"""Saying how a run went: a source that is down is logged once when it goes and once when it is back."""
+
+import logging
+
+from hub.errors import Outcome
+from hub.store.runs import list_runs
+from hub.store.store import Store
+from hub.sync.job import StreamJob
+from hub.sync.result import RunResult
+
+__all__ = ["tell_outcome"]
+
+log = logging.getLogger("hub.sync")
+_DOWN = frozenset({Outcome.UNAVAILABLE, Outcome.REFUSED, Outcome.FAILED})
+
+
+def tell_outcome(store: Store, job: StreamJob, result: RunResult) -> None:
+    """Log the outcome, at the level its novelty deserves, and tell plugins."""
+    former = [
+        row for row in list_runs(store, source=job.key, stream=job.stream.name, limit=2) if row.id != result.run_id
+    ]
+    was_down = bool(former) and former[0].outcome in _DOWN
+    marks = {"source": job.source, "stream": job.stream.name, "run": result.run_id}
+    if result.outcome in _DOWN:
+        log.log(
+            logging.DEBUG if was_down else logging.WARNING,
+            "%s: %s",
+            result.outcome,
+            result.error,
+            extra={"action": "source_down", **marks},
+        )
+    elif was_down:
+        log.warning("is back", extra={"action": "source_back", **marks})
+    else:
+        log.info("%s", result.outcome, extra={"action": "run_finished", **marks})
+    if job.hooks.finished is not None:
+        job.hooks.finished(result.as_json())

@@ -1,0 +1,54 @@
+"""What one more version of a record means beside the one that is current: the rules, as a pure function."""
+
+from enum import Enum
+from typing import Any
+
+from hub.mapping.compile import MAPPED_COLUMNS
+
+__all__ = ["UPDATED_AT", "Verdict", "changed_fields", "judge"]
+
+UPDATED_AT = MAPPED_COLUMNS.index("source_updated_at")
+
+
+class Verdict(Enum):
+    #: Nothing new: the same bytes, or a version that is already history.
+    REPEAT = "repeat"
+    #: Other bytes, but nothing of it is mapped: the raw record is replaced, consumers see nothing.
+    RAW_ONLY = "raw_only"
+    #: Older than the current version: kept as history, never current.
+    STALE = "stale"
+    #: Becomes the current version.
+    NEWER = "newer"
+
+
+def judge(
+    *,
+    row: tuple[Any, ...],
+    current: tuple[Any, ...],
+    current_deleted: bool,
+    in_history: bool,
+    log: bool,
+    stale_before: bool,
+) -> Verdict:
+    """How a version (`row`) relates to the `current` one of the same incident, both in the order of MAPPED_COLUMNS.
+
+    `in_history`: exactly these bytes were current once. `log`: the source sends versions, not states. `stale_before`: these bytes
+    were stale in an earlier run already; a source that shows its present state twice means it, so this is a correction.
+    """
+    older = _older(row[UPDATED_AT], current[UPDATED_AT])
+    if log and in_history and not _older(current[UPDATED_AT], row[UPDATED_AT]):
+        return Verdict.REPEAT
+    if older and (log or not stale_before):
+        return Verdict.STALE
+    if row == current and not current_deleted:
+        return Verdict.RAW_ONLY
+    return Verdict.NEWER
+
+
+def _older(one: int | None, other: int | None) -> bool:
+    return one is not None and other is not None and one < other
+
+
+def changed_fields(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str, ...]:
+    """Names of the columns in which two rows differ."""
+    return tuple(name for name, old, new in zip(MAPPED_COLUMNS, before, after, strict=True) if old != new)
