@@ -1,5 +1,5 @@
 """Invented people, companies and authorities. Their numbers pass the checks of the standards, yet nobody can bear them:
-birth years 1901–1909, telephone numbers 1990000xxxx, names that count."""
+birth years 2091–2099, telephone numbers 1990000xxxx, names that count."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Population:
 
     @staticmethod
     def _person(rng: Random, number: int) -> Person:
-        birth = f"190{rng.randint(1, 9)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
+        birth = f"209{rng.randint(1, 9)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
         name = f"{rng.choice(_FAMILY)}试{_TENS[number % 10]}{number}"
         return Person(name, f"1990000{number % 10000:04d}", id_number("330702", birth, rng.randint(1, 999)))
 

@@ -23,8 +23,14 @@ TABLES = {
     "dispatch_desk.alarms": "jc_alarm_exchange",
 }
 DATABASES = tuple(dict.fromkeys(key.partition(".")[0] for key in TABLES))
-#: A d row carries these of the record's own columns and no others.
-_KEYS = {"case_id", "event_code", "check_uid", "order_no", "item_no", "alarm_no"}
+#: A d row carries its key and no other column of its own.
+_KEYS = {
+    "case_handling.cases": ("case_id",),
+    "road_patrol.findings": ("event_code",),
+    "integrated_management.checks": ("check_uid",),
+    "integrated_management.rectifications": ("order_no", "item_no"),
+    "dispatch_desk.alarms": ("alarm_no",),
+}
 _ROWS_AT_ONCE = 1000
 
 
@@ -118,6 +124,6 @@ def _values(row: Row, table: Table) -> dict[str, Any]:
     if record.absurd:
         own = bend_values(key, record.absurd, own)
     if record.versions[row.index].op == "d":
-        own = {name: value for name, value in own.items() if name in _KEYS}
+        own = {name: own.get(name) for name in _KEYS[key]}
     values = {**exchange_columns(record, row.index), **own}
     return {column.name: values.get(column.name) for column in table.columns if column.name != "cd_seq"}
