@@ -72,8 +72,9 @@ class Transaction:
 
     def stream(self, statement: str, parameters: Sequence[Any] = (), size: int = 10_000) -> Iterator[Sequence[Any]]:
         """Batches of rows without holding them all."""
-        options = self._connection.execution_options(stream_results=True)
-        result = options.exec_driver_sql(self._text(statement), tuple(parameters))
+        result = self._connection.exec_driver_sql(
+            self._text(statement), tuple(parameters), execution_options={"stream_results": True}
+        )
         while batch := result.fetchmany(size):
             yield batch
 

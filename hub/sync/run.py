@@ -228,7 +228,12 @@ class StreamRun:
         """The reading is whole: bury what a proven enumeration did not see, then move the cursor."""
         job = self._job
         if reading.enumeration is not None:
-            if not reading.broken:
+            if reading.broken:
+                log.warning(
+                    "a record had no readable id, so the reading proves no deletion",
+                    extra={"action": "enumeration_broken", "source": job.source, "stream": job.stream.name},
+                )
+            else:
                 self._bury(lease, reading)
             deletions.drop_enumeration(self._store, reading.enumeration)
         if reading.high is None and cursor is None and job.stream.cursor is not None:

@@ -1,0 +1,59 @@
+"""Raw records and the people in them: opened one page at a time, only for those who may see them."""
+
+from dataclasses import dataclass
+
+from hub.mapping.values import PersonRecord
+from hub.store.store import Store, Transaction
+
+__all__ = ["RawRecord", "people_of", "raw_of", "raw_record"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record exactly as the source sent it, and where it came from. Instants are epoch ms."""
+
+    raw: bytes
+    source: str
+    stream: str
+    run: str
+    fetched_at: int
+    source_clock: int | None
+    mapping: str
+    zone: str
+    origin: str
+
+
+def raw_of(store: Store, incident: str, revision: int | None = None) -> RawRecord | None:
+    """The raw record behind an incident's present version, or behind an older revision."""
+    with store.read() as transaction:
+        place = _place(transaction, incident, revision)
+        return raw_record(store, transaction, *place) if place else None
+
+
+def people_of(store: Store, incident: str) -> list[PersonRecord]:
+    """The people of an incident's present version, in clear: show them masked unless the reader may see them."""
+    with store.read() as transaction:
+        place = _place(transaction, incident, None)
+        row = transaction.one("SELECT people FROM raw_page WHERE id = ?", (place[0],)) if place else None
+    if place is None or row is None or row[0] is None:
+        return []
+    return store.keyring.open(row[0], "people", list[list[PersonRecord]])[place[1]]
+
+
+def raw_record(store: Store, transaction: Transaction, page: int, index: int) -> RawRecord | None:
+    """The record at a place in a raw page."""
+    row = transaction.one(
+        "SELECT body, source, stream, run, fetched_at, source_clock, mapping, zone, origin FROM raw_page WHERE id = ?", (page,)
+    )
+    if row is None:
+        return None
+    return RawRecord(store.keyring.open(row[0], "raw page", list[bytes])[index], *row[1:])
+
+
+def _place(transaction: Transaction, incident: str, revision: int | None) -> tuple[int, int] | None:
+    row = transaction.one("SELECT raw_page, raw_index, key, revision FROM incident WHERE id = ?", (incident,))
+    if row is not None and revision is not None and revision != row[3]:
+        row = transaction.one(
+            "SELECT raw_page, raw_index FROM revision WHERE incident = ? AND revision = ?", (row[2], revision)
+        )
+    return (row[0], row[1]) if row is not None else None
