@@ -156,5 +156,8 @@ def page_of(rows: Sequence[Row], page: int, size: int, descending: bool = False)
     return rows[max(0, total - last) : max(0, total - first)][::-1]
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
 def dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)

@@ -176,6 +176,9 @@ class Gateway(System):
     def error_envelope(self, code: str | None) -> Answer:
         return self._refuse(code or "99")
 
+    def pagers(self) -> list[Pager]:
+        return [pager for _, pager in self.apis.values()]
+
     # -- the wire -----------------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Answer:

@@ -48,6 +48,9 @@ class Hotline(System):
     def forget_credentials(self) -> None:
         self.sessions.clear()
 
+    def pagers(self) -> list[Pager]:
+        return [self.pager]
+
     def error_envelope(self, code: str | None) -> Answer:
         return _says(f'{{"status":"error","des":{json.dumps(code or "系统繁忙", ensure_ascii=False)},"res":[]}}')
 

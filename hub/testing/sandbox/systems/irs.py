@@ -178,6 +178,9 @@ class Irs(System):
             "path": self.route,
         }
 
+    def pagers(self) -> list[Pager]:
+        return [self.pager]
+
     def error_envelope(self, code: str | None) -> Answer:
         return _answer(self.platform.failure(int(code or 500), "系统繁忙"))
 

@@ -46,6 +46,9 @@ class Open311(System):
             "format": "json",
         }
 
+    def pagers(self) -> list[Pager]:
+        return [self.pager]
+
     def error_envelope(self, code: str | None) -> Answer:
         return json_answer([{"code": int(code or 500), "description": "internal error"}])
 

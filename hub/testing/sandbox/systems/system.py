@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class System:
     def error_envelope(self, code: str | None) -> Answer:
         """The system's own way of saying that it failed, in HTTP 200."""
         return Answer(b'{"success":false}')
+
+    def pagers(self) -> Iterable[Pager]:
+        """The readers of its shelves whose rows can be rendered ahead."""
+        return ()
 
     def moved(self) -> None:
         """The city has changed: systems that push (tables, files) write now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from hub.testing.sandbox.clock import compact, local
+from hub.testing.sandbox.clock import local, local_date
 from hub.testing.sandbox.events import CATEGORIES
 from hub.testing.sandbox.records import Record
 
@@ -57,7 +57,7 @@ def exchange_columns(record: Record, index: int) -> dict[str, str]:
 def batch(at: int) -> str:
     """cd_batch: yyyymmdd and the 5-digit run of the day, four runs an hour."""
     run = (at + 8 * 3600) % 86400 // 900 + 1
-    return f"{compact(at)}{run:05d}"
+    return f"{local_date(at).replace('-', '')}{run:05d}"
 
 
 def pick(record: Record, choices: tuple[T, ...]) -> T:
