@@ -81,6 +81,8 @@ def translated(error: Exception, url: str) -> HubError:
         return DeadlineError(
             "{url} did not answer in time ({why})", remedy="the source is slow; it is asked again later", **values
         )
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return UnavailableError("{url} broke off its answer ({why})", remedy="it is asked again later", **values)
     if issubclass(kind, UnavailableError):
         return UnavailableError(
             "{url} cannot be reached ({why})", remedy="check the address, the network and the proxy", **values

@@ -32,7 +32,8 @@ class Token:
 
 
 class TokenStore(Protocol):
-    """Tokens shared by every process on this store, because two clients on one key invalidate each other (domain.md §1.1)."""
+    """Tokens shared by every process on this store, because two clients on one key invalidate each other (domain.md
+    §1.1)."""
 
     def get(self, key: str) -> Token | None: ...
 
@@ -53,8 +54,9 @@ class FileLedger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceContext:
-    """What the hub lends a transport. `http` are the operator's network settings for httpx.Client; `acquire(host)` waits
-    for the host's shared request budget; `deadline_s` bounds one request from first byte to last; `max_bytes` its body."""
+    """What the hub lends a transport. `http` are the operator's network settings for httpx.Client; `acquire(host)`
+    waits for the host's shared request budget; `deadline_s` bounds one request from first byte to last; `max_bytes`
+    its body."""
 
     source: str
     tokens: TokenStore

@@ -80,14 +80,17 @@ class Envelope:
     number or text. `checks` in order, outermost first. `message`: where the source says what went wrong. `empty`:
     what stands anywhere on the way to the rows instead of them when there are none ("" , None, "[]"); checks below
     such a value do not apply. `encoding` is what the source really sends; rows are then UTF-8. The content type is
-    not looked at: real sources lie in it.
+    not looked at: real sources lie in it. `error_row`: the keys (code, message) of the element that stands in place of
+    rows when the source refuses, and `error_codes` what a code means (Open311).
     """
 
     rows: str = ""
     total: str | None = None
     checks: tuple[Check, ...] = ()
-    message: tuple[str, ...] | str = ("message", "msg")
+    message: tuple[str, ...] | str = ("message", "msg", "errorMsg", "description", "des")
     empty: tuple[str | None, ...] = ()
+    error_row: tuple[str, str] | None = None
+    error_codes: Mapping[str, ErrorKind] = field(default_factory=dict)
     encoding: str = "utf-8"
 
     def split(self, body: bytes) -> Split:
@@ -102,6 +105,8 @@ class Envelope:
             rows = _rows.decode(raw)
         except PARSE_ERRORS as exc:
             raise document.unreadable(self.rows) from exc
+        if self.error_row is not None and rows:
+            self._refuse_error_row(bytes(rows[0]), self.error_row)
         return Split(list(map(bytes, rows)), self.total_of(document), document=document)
 
     def scan(self, body: bytes) -> Split:
@@ -180,6 +185,15 @@ class Envelope:
             return int(value)
         except (TypeError, ValueError):
             raise EnvelopeError("the total at {path} is no number", path=self.total) from None
+
+    def _refuse_error_row(self, row: bytes, keys: tuple[str, str]) -> None:
+        try:
+            found = msgspec.json.decode(row)
+        except PARSE_ERRORS:
+            return
+        if isinstance(found, dict) and keys[0] in found and found.keys() <= set(keys):
+            code, said = (str(found.get(key, "")) for key in keys)
+            raise source_error(self.error_codes.get(code, "failed"), code, keys[0], quiet(said))
 
     def _missing(self, document: Document) -> EnvelopeError:
         return EnvelopeError(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 import msgspec
 
+from hub import clock
 from hub.errors import ConfigError, EnvelopeError, LoginPageError, TokenExpiredError, UnreadablePageError
 from hub.source.auth import Auth
 from hub.source.client import Answer, Client

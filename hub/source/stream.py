@@ -36,15 +36,16 @@ class Cursor:
 class Stream:
     """One kind of record in a source. What kind it is, and which paths are personal, its mapping says.
 
-    `native_id`: dotted path, or several for a composite id; empty if the mapping names it (files). `operation`: path of a
-    column whose values in `deletes` say that the record was withdrawn (domain.md §4.1): a tombstone by the source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table,
-    files: none). `reshape` turns one record as sent into a flat JSON object, purely; None if it already is one.
-    `log`: rows are versions of records (an exchange table), so an older one is history, never a correction.
-    `complete`: an unwindowed reading enumerates every living record, so what is missing was withdrawn.
-    `window_field`: the incident's column ("reported_at") that windows filter on, if that is not the time of change; then each
-    window that was read to its end proves itself.
-    `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`: the rows of a page are a list only;
-    the engine asks `Transport.detail` for those it finds new or changed, and keeps the detail as the raw record.
+    `native_id`: dotted path, or several for a composite id; empty if the mapping names it (files). `operation`: path
+    of a column whose values in `deletes` say that the record was withdrawn (domain.md §4.1): a tombstone by the
+    source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table, files: none). `reshape`
+    turns one record as sent into a flat JSON object, purely; None if it already is one. `log`: rows are versions of
+    records (an exchange table), so an older one is history, never a correction. `complete`: an unwindowed reading
+    enumerates every living record, so what is missing was withdrawn. `window_field`: the incident's column
+    ("reported_at") that windows filter on, if that is not the time of change; then each window that was read to its
+    end proves itself. `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`:
+    the rows of a page are a list only; the engine asks `Transport.detail` for those it finds new or changed, and
+    keeps the detail as the raw record.
     """
 
     name: str
@@ -72,7 +73,8 @@ class Stream:
 class Window:
     """The part of a stream that is read: source-changed instants in [since, until), either end open with None.
 
-    `complete` readings (full refresh) pass neither end. Transports round outward when the wire is coarser, never inward.
+    `complete` readings (full refresh) pass neither end. Transports round outward when the wire is coarser, never
+    inward.
     """
 
     since: datetime | None = None
@@ -90,7 +92,8 @@ class RawRow:
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
-    """A dropped file that this page finished (`reason` empty) or sets aside whole, remembered by content (SHA-256, hex)."""
+    """A dropped file that this page finished (`reason` empty) or sets aside whole, remembered by content (SHA-256,
+    hex)."""
 
     name: str
     sha256: str
@@ -105,6 +108,7 @@ class Page:
     `next` is the position of the following page, None after the last one. `clock` is the source's own clock
     (HTTP Date, UTC). `total` is what the source says the whole window holds. `bad` are slices no parser reads.
     `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
+    `origin` says where the rows come from within the stream: a file's name, SHA-256 and the number of the first row.
     `mapping` and `zone`, if not empty, stand in for the stream's mapping and the mapping's zone (files differ in both).
     """
 
@@ -117,6 +121,7 @@ class Page:
     file: FileMark | None = None
     mapping: str = ""
     zone: str = ""
+    origin: str = ""
 
 
 class Transport(Protocol):

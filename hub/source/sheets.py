@@ -1,0 +1,151 @@
+"""Reading CSV and spreadsheet files row by row: encoding found out, header checked, every value as text."""
+
+import codecs
+import csv
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import python_calamine
+from charset_normalizer import from_bytes
+
+__all__ = ["Record", "SetAsideError", "Sheet", "encoding_of", "open_sheet"]
+
+_CHUNK = 1 << 20
+_SAMPLE = 256 * 1024
+_SPREADSHEETS = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+#: A spreadsheet is a zip: what it unfolds to is bounded before it is opened.
+_MAX_UNFOLDED = 1 << 30
+
+Record = dict[str, str] | tuple[str, list[str]]
+"""A row by column, or (why not, its fields)."""
+
+
+class SetAsideError(ValueError):
+    """The whole file cannot be used; the text is the reason. Never leaves the files transport."""
+
+
+class Sheet:
+    """The rows of one file, from the one after `skip` data rows on. `row` counts the data rows given so far."""
+
+    def __init__(self, fields: Iterator[list[str]], required: tuple[str, ...], skip: int) -> None:
+        self._fields = fields
+        self.header = _header(next(fields, []), required)
+        self.row = 0
+        for _ in range(skip):
+            self.read()
+
+    def read(self) -> Record | None:
+        """The next row, None at the end. Rows without any value are passed over."""
+        fields = next(self._fields, None)
+        if fields is None:
+            return None
+        self.row += 1
+        while len(fields) > len(self.header) and not fields[-1]:
+            fields.pop()
+        if len(fields) != len(self.header):
+            return f"row {self.row}: {len(fields)} fields where the header has {len(self.header)}", fields
+        return dict(zip(self.header, fields, strict=True))
+
+
+def open_sheet(
+    path: Path, *, encoding: str, delimiter: str, sheet: str, required: tuple[str, ...], skip: int = 0
+) -> Sheet:
+    """The file as rows. Raises SetAsideError if it cannot be decoded, has no header or lacks a required column."""
+    if path.suffix.lower() in _SPREADSHEETS:
+        return Sheet(_cells(path, sheet), required, skip)
+    return Sheet(_lines(path, encoding_of(path, encoding), delimiter), required, skip)
+
+
+def encoding_of(path: Path, declared: str = "") -> str:
+    """A Python codec that reads the whole file strictly: by BOM, as declared, else UTF-8, GB18030, then what
+    detection says."""
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE)
+    by_bom = next((codec for bom, codec in _BOMS if sample.startswith(bom)), None)
+    if declared:
+        # GB18030 contains GBK and GB2312, and senders name the smaller ones for it.
+        wanted = "gb18030" if declared.lower() in ("gbk", "gb2312") else declared
+        candidates = [by_bom or wanted]
+    else:
+        candidates = [by_bom] if by_bom else ["utf-8", "gb18030"]
+    for codec in candidates:
+        if _decodes(path, codec):
+            return codec
+    if not declared and not by_bom:
+        best = from_bytes(sample).best()
+        if best is not None and _decodes(path, best.encoding):
+            return best.encoding
+    raise SetAsideError(f"cannot be decoded as {' or '.join(candidates)}")
+
+
+def _decodes(path: Path, codec: str) -> bool:
+    try:
+        decoder = codecs.getincrementaldecoder(codec)()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", True)
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
+    """The records of a CSV file that hold anything."""
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            for fields in reader:
+                if any(fields):
+                    yield fields
+        except csv.Error as exc:
+            raise SetAsideError(f"cannot be read from line {reader.line_num} on: {exc}") from exc
+
+
+def _cells(path: Path, sheet: str) -> Iterator[list[str]]:
+    """The rows of a sheet (the first, if none is named) that hold anything; formulas as the values they had when
+    saved."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(info.file_size for info in archive.infolist()) > _MAX_UNFOLDED:
+                    raise SetAsideError("unfolds to more than 1 GiB")
+        with python_calamine.CalamineWorkbook.from_path(path) as book:
+            found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
+            for cells in found.to_python(skip_empty_area=False):
+                fields = [_text(cell) for cell in cells]
+                if any(fields):
+                    yield fields
+    except (python_calamine.CalamineError, zipfile.BadZipFile, OSError) as exc:
+        raise SetAsideError(f"is no readable spreadsheet ({type(exc).__name__})") from exc
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def _header(fields: list[str], required: tuple[str, ...]) -> list[str]:
+    names = [name.strip() for name in fields]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise SetAsideError("is empty")
+    if not all(names) or any(name.replace(".", "", 1).isdigit() for name in names):
+        raise SetAsideError("has no header line")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SetAsideError(f"names column {', '.join(twice)} twice")
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise SetAsideError(f"lacks column {', '.join(missing)}")
+    return names
