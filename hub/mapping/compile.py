@@ -274,7 +274,7 @@ class Compiler:
 def generate(parts: list[Part]) -> Callable[[Any, Callable[[], str | None]], tuple[Any, ...]]:
     """One function (record, flags) → a tuple in the order of MAPPED_COLUMNS, made of straight calls of the parts."""
     lines = ["def row(record, flags):"]
-    filled = set()
+    filled: set[str] = set()
     for number, part in enumerate(parts):
         call = f"call_{number}({', '.join(part.arguments)})"
         lines.append(f"    {', '.join(part.targets)} = {call}" if part.targets else f"    {call}")

@@ -130,8 +130,8 @@ class Mapping:
             specs = (people.name, people.phone, people.id_number, people.address, people.account)
             paths += [before + path for spec in specs if spec for path in spec.paths]
         if self.file.subject and self.file.subject.person:
-            specs = (self.file.subject.name, self.file.subject.code, self.file.subject.address)
-            paths += [path for spec in specs if spec for path in spec.paths]
+            subject = (self.file.subject.name, self.file.subject.code, self.file.subject.address)
+            paths += [path for spec in subject if spec for path in spec.paths]
         return tuple(dict.fromkeys(paths))
 
     def mapper(self, zone: str = "") -> Mapper:

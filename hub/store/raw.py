@@ -43,7 +43,8 @@ def people_of(store: Store, incident: str) -> list[PersonRecord]:
 def raw_record(store: Store, transaction: Transaction, page: int, index: int) -> RawRecord | None:
     """The record at a place in a raw page."""
     row = transaction.one(
-        "SELECT body, source, stream, run, fetched_at, source_clock, mapping, zone, origin FROM raw_page WHERE id = ?", (page,)
+        "SELECT body, source, stream, run, fetched_at, source_clock, mapping, zone, origin FROM raw_page WHERE id = ?",
+        (page,),
     )
     if row is None:
         return None

@@ -1,12 +1,13 @@
 """The run book: one row a run, opened before the first request and closed with its outcome."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from hub.errors import Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
 
-__all__ = ["RunRow", "close_run", "open_run", "read_run", "remember_source"]
+__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def list_runs(store: Store, *, source: str | None = None, stream: str | None = N
     return [_run_row(row) for row in rows]
 
 
-def _run_row(row: tuple) -> RunRow:  # type: ignore[type-arg]
+def _run_row(row: Any) -> RunRow:
     return RunRow(*row[:6], Counts(*row[6:15]), *row[15:])
 
 

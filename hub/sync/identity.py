@@ -83,6 +83,6 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], Leaf]:
             if record is None:
                 return None
             record = getattr(record, name)
-        return record  # type: ignore[no-any-return]
+        return record
 
     return get

@@ -193,7 +193,8 @@ class StreamRun:
     def _after(self, page: Page, write: PageWrite) -> Reading:
         """How far the reading is once this page is stored."""
         reading = msgspec.structs.replace(self._reading)
-        changed = [item.row[UPDATED_AT] for item in (*write.new, *write.updated) if item.row is not None]
+        rows = [item.row for item in write.new] + [item.row for item in write.updated if item.row is not None]
+        changed = [row[UPDATED_AT] for row in rows]
         reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
         if reading.clock is None and page.clock is not None:
             reading.clock = int(page.clock.timestamp() * 1000)

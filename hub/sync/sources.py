@@ -56,6 +56,7 @@ class Hub:
     store: Store
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}")
     budgets: HostBudgets = field(default_factory=HostBudgets)
+    mappings: Mappings = field(init=False)
 
     def __post_init__(self) -> None:
         self.mappings = Mappings(self.plugins.mapping_folders, self.plugins.transforms)

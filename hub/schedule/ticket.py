@@ -1,0 +1,68 @@
+"""What a scheduler hands to an engine, and what every engine must be able to do with it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from hub.errors import Outcome
+
+__all__ = ["Busy", "Engine", "Execute", "Running", "Snapshot", "Ticket"]
+
+
+class Ticket(NamedTuple):
+    """One run that is due. `key` is source/stream/partition; a higher `priority` goes first; `not_before` is UTC."""
+
+    key: str
+    priority: int = 0
+    not_before: datetime | None = None
+    reason: str = "schedule"
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Source, stream and partition ("" for the whole stream)."""
+        source, stream, partition = (*self.key.split("/", 2), "")[:3]
+        return source, stream, partition
+
+
+class Busy(NamedTuple):
+    """Another process holds the partition until then (UTC): come back later."""
+
+    until: datetime
+
+
+Execute = Callable[[Ticket, threading.Event], Outcome | Busy]
+"""Does one run to its end; stops after the page in hand once the event is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    key: str
+    worker: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an engine is at: keys waiting, runs under way, keys of dead workers, and since when the oldest waits."""
+
+    waiting: tuple[str, ...] = ()
+    running: tuple[Running, ...] = ()
+    dead: tuple[str, ...] = ()
+    oldest_wait: datetime | None = field(default=None)
+
+
+class Engine(Protocol):
+    """Carries tickets to `execute`. The store's lease stays the arbiter of who may write; an engine only carries work."""
+
+    def submit(self, tickets: Sequence[Ticket]) -> int:
+        """How many were accepted; a key that waits already is not an error."""
+
+    def serve(self, execute: Execute, *, slots: int, stop: threading.Event) -> None:
+        """Work until `stop` is set, then finish the pages in hand and return."""
+
+    def cancel(self, key: str) -> bool:
+        """Take a waiting key back, or ask its run to stop after the page in hand. False: neither waits nor runs."""
+
+    def snapshot(self) -> Snapshot: ...

@@ -1,0 +1,64 @@
+"""Trying quarantined records again from their stored raw bytes, without one request to the source."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from hub.clock import now_ms
+from hub.errors import HubError
+from hub.source.stream import Page
+from hub.store import leases, runs
+from hub.store.page import Lease
+from hub.store.quarantine import QuarantineRow, quarantined_raw, settle
+from hub.store.state import read_state
+from hub.store.store import Store
+from hub.store.write import write_page
+from hub.sync.decide import Decider
+from hub.sync.job import StreamJob
+from hub.sync.result import RunResult
+
+__all__ = ["replay"]
+
+_LEASE_MS = 90_000
+
+
+def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner: str) -> RunResult:
+    """Map these entries of one stream with today's mapping. What maps becomes an incident (or history, if a newer version
+    came meanwhile) and its entry is settled; what does not stays open with today's reason."""
+    result = RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode="replay")
+    try:
+        lease = leases.acquire(store, job.lease_name, owner, _LEASE_MS, now_ms())
+    except HubError as error:
+        result.outcome, result.error = error.outcome, error
+        return result
+    result.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
+    runs.open_run(store, lease, result.run_id, job.key, job.stream.name, job.partition, "replay", now_ms())
+    try:
+        decider = Decider(store, job, result.run_id)
+        for entry in reversed(entries):
+            _one(store, job, entry, decider, lease, result)
+    except HubError as error:
+        result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
+    finally:
+        said = result.error.render() if result.error else None
+        runs.close_run(store, result.run_id, result.outcome, result.cursor, said, now_ms())
+        leases.release(store, lease)
+    return result
+
+
+def _one(store: Store, job: StreamJob, entry: QuarantineRow, decider: Decider, lease: Lease, result: RunResult) -> None:
+    raw = quarantined_raw(store, entry.id)
+    page = Page(rows=[raw.raw], next=None, requests=0, mapping=raw.mapping, zone=raw.zone)
+    records = decider.records(page)
+    write = decider.decide(page, records, decider.known(records), now_ms())
+    state = read_state(store, job.key, job.stream.name, job.partition)
+    write.number, write.cursor = result.pages, state.cursor if state else None
+    write.state = msgspec.json.encode(state.body).decode() if state else "{}"
+    write.raw = replace(write.raw, origin=f"quarantine {entry.id}")
+    write_page(store, lease, write)
+    if not write.counts.quarantined:
+        settle(store, entry.id, "replayed")
+    result.pages += 1
+    result.counts.add(write.counts)
