@@ -83,7 +83,8 @@ def list_runs(store: Store, *, source: str | None = None, stream: str | None = N
 
 
 def _run_row(row: Any) -> RunRow:
-    return RunRow(*row[:6], Counts(*row[6:15]), *row[15:])
+    values: list[Any] = [*row[:6], Counts(*row[6:15]), *row[15:]]
+    return RunRow(*values)
 
 
 def remember_source(store: Store, source: str, key: str) -> str:

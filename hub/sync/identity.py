@@ -1,6 +1,7 @@
 """Who a raw record is, read without decoding the rest of it: native id, incident id, and what an exchange log says of it."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,14 +76,13 @@ class HeadReader:
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], Leaf]:
     if len(names) == 1:
-        name = names[0]
-        return lambda record: getattr(record, name)  # type: ignore[no-any-return]
+        return attrgetter(names[0])
 
     def get(record: Any) -> Leaf:
+        leaf: Any = record
         for name in names:
-            if record is None:
-                return None
-            record = getattr(record, name)
-        return record
+            leaf = getattr(leaf, name) if leaf is not None else None
+        found: Leaf = leaf
+        return found
 
     return get
