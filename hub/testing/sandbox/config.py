@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ def write_config(directory: Path, sources: Mapping[str, Mapping[str, Any]]) -> t
         "# Written by the sandbox: every source below stands in for a system that is not public.",
         "[store]",
         f"url = {json.dumps('sqlite:///' + str(directory / 'hub.db'))}",
+        f'key = "${{file:{_store_key(directory)}}}"',
+        "",
+        "[defaults]",
+        "# All systems share the loopback address here, and nobody minds being asked often.",
+        "rate = 10000.0",
     ]
     for name, settings in sources.items():
         lines += ["", f"[sources.{name}]", f'connector = "{name}"']
@@ -28,6 +34,12 @@ def write_config(directory: Path, sources: Mapping[str, Mapping[str, Any]]) -> t
     path = directory / "hub.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path, secrets
+
+
+def _store_key(directory: Path) -> Path:
+    """32 random bytes in base64; a key that is there stays, because a store may be sealed with it."""
+    path = directory / "secrets" / "store.key"
+    return path if path.exists() else _write_secret(directory, path.name, b64encode(os.urandom(32)).decode())
 
 
 def _section(directory: Path, name: str, settings: Mapping[str, Any], secrets: dict[str, Path]) -> list[str]:
