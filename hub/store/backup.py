@@ -1,0 +1,99 @@
+"""A store in one SQLite file, whichever database it lives in, and back into an empty store."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Table
+from sqlalchemy.engine import URL
+
+from hub.errors import MisconfiguredError, StoreVersionError
+from hub.store.migrate import current_schema, newest_schema, upgrade
+from hub.store.store import Store, Transaction
+from hub.store.tables import metadata
+
+__all__ = ["backup", "restore"]
+
+#: Who is working right now, and sessions with sources: of no use in a copy.
+_LEFT_OUT = frozenset({"lease", "token"})
+_BATCH = 5000
+_SEQUENCES = {"incident": "key", "raw_page": "id"}
+
+
+def backup(store: Store, file: Path) -> int:
+    """Write everything into a new SQLite file (0600), as of one instant; how many incidents. Secrets stay sealed."""
+    if file.exists():
+        raise MisconfiguredError("{path} exists already", path=file, remedy="choose another file")
+    if not file.parent.is_dir():
+        raise MisconfiguredError("there is no folder {path}", path=file.parent, remedy="make it first")
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    copy = Store(_url(file))
+    try:
+        upgrade(copy)
+        return _copy(store, copy)
+    finally:
+        copy.close()
+
+
+def restore(store: Store, file: Path) -> int:
+    """Fill an empty store from a backup; the number of incidents. Raises MisconfiguredError if it holds any,
+    StoreVersionError if the backup has another schema."""
+    if not file.is_file():
+        raise MisconfiguredError("there is no file {path}", path=file, remedy="name the backup's file")
+    upgrade(store)
+    with store.read() as transaction:
+        if transaction.one("SELECT 1 FROM incident LIMIT 1") or transaction.one("SELECT 1 FROM run LIMIT 1"):
+            raise MisconfiguredError("the store is not empty", remedy="restore into a new one: change [store] url")
+    source = Store(_url(file))
+    try:
+        found = current_schema(source)
+        if found != newest_schema():
+            raise StoreVersionError(
+                "the backup has schema {found}, this hub needs {needed}",
+                found=found or "none",
+                needed=newest_schema(),
+                remedy="restore it with the hub that made it, then run `hub upgrade`",
+            )
+        with source.read() as transaction:
+            key_id = transaction.one("SELECT value FROM meta WHERE name = 'key_id'")
+        if key_id is not None and key_id[0] != store.keyring.key_id:
+            raise StoreVersionError(
+                "the backup was made with another key", remedy="put the key that belongs to it into secrets/store.key"
+            )
+        return _copy(source, store)
+    finally:
+        source.close()
+
+
+def _url(file: Path) -> str:
+    return URL.create("sqlite", database=str(file)).render_as_string()
+
+
+def _copy(source: Store, target: Store) -> int:
+    with source.read() as reader, target.write() as writer:
+        for table in metadata.sorted_tables:
+            if table.name not in _LEFT_OUT:
+                _copy_table(reader, writer, table)
+        if target.dialect == "postgresql":
+            _set_sequences(writer)
+        return int(reader.one("SELECT count(*) FROM incident")[0])
+
+
+def _copy_table(reader: Transaction, writer: Transaction, table: Table) -> None:
+    columns = [column.name for column in table.columns]
+    names = ", ".join(_quoted(name) for name in columns)
+    writer.run(f"DELETE FROM {table.name}")
+    for batch in reader.stream(f"SELECT {names} FROM {table.name}", (), _BATCH):
+        writer.insert(table.name, [_quoted(name) for name in columns], [tuple(row) for row in batch])
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _set_sequences(writer: Transaction) -> None:
+    """Numbers given from now on come after those restored."""
+    for table, key in _SEQUENCES.items():
+        writer.one(f"SELECT setval('{table}_numbers', (SELECT coalesce(max({key}), 0) + 1 FROM {table}), false)")
+    for table in ("quarantine", "deletion"):
+        highest = f"(SELECT coalesce(max(id), 0) + 1 FROM {table})"
+        writer.one(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {highest}, false)")

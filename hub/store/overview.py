@@ -1,0 +1,96 @@
+"""What an operator asks first: how each stream stands, and which codes nobody has mapped."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.errors import Outcome
+from hub.store.store import Store
+
+__all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stream_overviews"]
+
+_CLOSED = "('closed', 'cancelled', 'rejected')"
+
+
+@dataclass(slots=True)
+class StreamOverview:
+    """One stream as the store knows it; instants are epoch ms. `good_at`: when the last good run began."""
+
+    source: str
+    stream: str
+    partition: str = ""
+    outcome: str | None = None
+    finished_at: int | None = None
+    good_at: int | None = None
+    error: str | None = None
+    cursor: int | None = None
+    living: int = 0
+    open: int = 0
+    quarantined: int = 0
+    unmapped: int = 0
+    held: int = 0
+    next_due_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGapRow:
+    """A source's code that no code table knows. `sample` is the id of an incident that carries it."""
+
+    source: str
+    stream: str
+    code_table: str
+    code: str
+    text: str | None
+    count: int
+    sample: str | None
+    first_seen_at: int
+    last_seen_at: int
+
+
+def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
+    """Every (source key, stream) the store has heard of."""
+    found: dict[tuple[str, str], StreamOverview] = {}
+
+    def of(source: str, stream: str) -> StreamOverview:
+        return found.setdefault((source, stream), StreamOverview(source, stream))
+
+    with store.read() as transaction:
+        for row in transaction.all(
+            "SELECT source, stream, outcome, finished_at, error FROM run WHERE id IN"
+            " (SELECT max(id) FROM run GROUP BY source, stream)"
+        ):
+            line = of(row[0], row[1])
+            line.outcome, line.finished_at, line.error = row[2], row[3], row[4]
+        good = (Outcome.OK.value, Outcome.PARTIAL.value)
+        for source, stream, at in transaction.all(
+            "SELECT source, stream, max(started_at) FROM run WHERE outcome IN (?, ?) GROUP BY source, stream", good
+        ):
+            of(source, stream).good_at = at
+        for source, stream, cursor in transaction.all("SELECT source, stream, min(cursor) FROM state GROUP BY 1, 2"):
+            of(source, stream).cursor = cursor
+        for source, stream, living, unfinished in transaction.all(
+            f"SELECT source, stream, count(*), sum(CASE WHEN status IS NULL OR status IN {_CLOSED} THEN 0 ELSE 1 END)"
+            " FROM incident WHERE deleted_at IS NULL GROUP BY source, stream"
+        ):
+            of(source, stream).living, of(source, stream).open = living, int(unfinished or 0)
+        for name, statement in _COUNTS.items():
+            for source, stream, count in transaction.all(statement):
+                setattr(of(source, stream), name, int(count))
+    return found
+
+
+_COUNTS = {
+    "quarantined": "SELECT source, stream, count(*) FROM quarantine WHERE status = 'open' GROUP BY source, stream",
+    "unmapped": "SELECT source, stream, count(*) FROM code_gap GROUP BY source, stream",
+    "held": "SELECT source, stream, sum(records) FROM deletion WHERE status = 'held' GROUP BY source, stream",
+    "next_due_at": "SELECT source, stream, min(next_due_at) FROM schedule GROUP BY source, stream",
+}
+
+
+def list_gaps(store: Store, source: str | None = None) -> list[CodeGapRow]:
+    """Unmapped codes, the most frequent first."""
+    condition, values = (" WHERE source = ?", (source,)) if source else ("", ())
+    columns = ", ".join(CodeGapRow.__dataclass_fields__)
+    with store.read() as transaction:
+        statement = f"SELECT {columns} FROM code_gap{condition} ORDER BY count DESC, code"
+        rows: list[Any] = transaction.all(statement, values)
+    return [CodeGapRow(*row) for row in rows]

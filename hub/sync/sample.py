@@ -1,0 +1,123 @@
+"""Looking at a stream without storing anything: its first page, mapped, for `hub check` and `hub preview`."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.errors import HubError, Outcome, TokenExpiredError
+from hub.mapping.mapping import UnmappableError
+from hub.mapping.values import CodeGap
+from hub.source.stream import Page
+from hub.store.incidents import mapped_fields
+from hub.sync.job import StreamJob
+from hub.sync.reading import begin, window_of
+
+__all__ = ["Sample", "SampleRecord", "masked", "take_sample"]
+
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """One raw record and what became of it. `raw` is the (reshaped) record, personal paths masked unless asked for."""
+
+    raw: Any
+    incident: dict[str, Any] | None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Sample:
+    """What a look at a stream found. `rows` counts the page, `total` is what the source says the window holds."""
+
+    source: str
+    stream: str
+    outcome: Outcome = Outcome.OK
+    rows: int = 0
+    total: int | None = None
+    mapped: int = 0
+    bad: int = 0
+    unmapped: Counter[CodeGap] = field(default_factory=Counter)
+    records: list[SampleRecord] = field(default_factory=list)
+    error: HubError | None = None
+
+
+def take_sample(job: StreamJob, *, keep: int = 1, unmask: bool = False) -> Sample:
+    """Fetch the first page a first sync would fetch and map all of it; `keep` records are kept for showing.
+
+    Every HubError becomes the sample's outcome. An expired token is renewed once; nothing else is asked twice, so
+    that a source that is down is said to be down at once.
+    """
+    sample = Sample(job.source, job.stream.name)
+    try:
+        page = _first_page(job)
+        sample.rows, sample.total = len(page.rows) + len(page.bad), page.total
+        _map(job, page, sample, keep, unmask)
+    except HubError as error:
+        sample.outcome = error.outcome
+        sample.error = error.within(source=job.source, stream=job.stream.name)
+    if sample.bad and sample.error is None:
+        sample.outcome = Outcome.PARTIAL
+    return sample
+
+
+def _first_page(job: StreamJob) -> Page:
+    start = int(job.start.timestamp() * 1000)
+    window = window_of(begin(job.stream, "incremental", cursor=None, start=start, enumeration=""), job.partition)
+    try:
+        return job.transport.fetch(job.stream, window, None)
+    except TokenExpiredError:
+        job.transport.renew()
+        return job.transport.fetch(job.stream, window, None)
+
+
+def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) -> None:
+    mapper = job.mapper(page.mapping, page.zone)
+    personal = (*job.stream.personal, *job.mapping_of(page.mapping).personal_paths)
+    sample.bad += len(page.bad)
+    for raw in page.rows:
+        shown = len(sample.records) < keep
+        if job.stream.two_step and not shown:
+            continue
+        full = job.transport.detail(job.stream, raw) if job.stream.two_step else raw
+        try:
+            flat = job.stream.reshape(full) if job.stream.reshape else full
+            incident, problem = mapped_fields(mapper.map(flat).row), ""
+            sample.mapped += 1
+        except (UnmappableError, ValueError) as error:
+            flat, incident, problem = full, None, str(error)
+            sample.bad += 1
+        if shown:
+            sample.records.append(SampleRecord(masked(flat, () if unmask else personal), incident, problem))
+    sample.unmapped.update(mapper.gaps())
+
+
+def masked(flat: bytes, personal: tuple[str, ...]) -> Any:
+    """A record as JSON values, with what stands at the personal paths replaced by `***`.
+
+    Paths are dotted, lists are written `list[].key`. Of bytes that are no JSON, in which nothing can be masked, only
+    the length is said.
+    """
+    try:
+        record = msgspec.json.decode(flat)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return f"{len(flat)} bytes that are not JSON" if personal else flat.decode("utf-8", "replace")
+    for path in personal:
+        _mask(record, path.split("."))
+    return record
+
+
+def _mask(value: Any, path: list[str]) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _mask(item, path)
+        return
+    name = path[0].removesuffix("[]")
+    if not isinstance(value, dict) or value.get(name) in (None, ""):
+        return
+    if len(path) == 1:
+        value[name] = MASK
+    else:
+        _mask(value[name], path[1:])
