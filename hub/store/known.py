@@ -61,16 +61,14 @@ def full_rows(transaction: Transaction, keys: Sequence[int]) -> dict[int, Full]:
     return {row[0]: Full(row[0], tuple(row[11:]), *row[1:11]) for row in rows}
 
 
-def known_quarantine(transaction: Transaction, source: str, stream: str, hashes: Sequence[bytes]) -> set[bytes]:
-    """Which of these exact bytes are in quarantine already, whatever their status."""
-    found = set()
-    for raw_hash in hashes:
-        row = transaction.one(
+def known_quarantine(transaction: Transaction, source: str, stream: str, raw_hash: bytes) -> bool:
+    """Whether exactly these bytes are in quarantine already, whatever their status."""
+    return (
+        transaction.one(
             "SELECT 1 FROM quarantine WHERE source = ? AND stream = ? AND raw_hash = ?", (source, stream, raw_hash)
         )
-        if row:
-            found.add(raw_hash)
-    return found
+        is not None
+    )
 
 
 def stale_runs(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int, bytes], str]:

@@ -148,12 +148,10 @@ class Decider:
     def _look(self, draft: _Draft, page: Page, looked_at: list[tuple[int, Record]], stored: dict[str, Known]) -> None:
         heads = [record.head for _, record in looked_at if record.head is not None]
         keys = [stored[head.id].key for head in heads if head.id in stored]
-        hashes = [record.raw_hash for _, record in looked_at]
         with self._store.read() as transaction:
             full = full_rows(transaction, keys)
             stale = stale_runs(transaction, keys)
             history = old_hashes(transaction, keys)
-            quarantined = known_quarantine(transaction, self._job.key, self._job.stream.name, hashes)
         for head in heads:
             if head.id in stored and stored[head.id].key in full:
                 item = full[stored[head.id].key]
@@ -170,7 +168,7 @@ class Decider:
                 )
         mapper = self._mapper(page.mapping, page.zone)
         for slot, record in looked_at:
-            self._one(draft, mapper, slot, record, stale, history, quarantined)
+            self._one(draft, mapper, slot, record, stale, history)
 
     def _one(
         self,
@@ -180,12 +178,11 @@ class Decider:
         record: Record,
         stale: dict[tuple[int, bytes], str],
         history: set[tuple[int, bytes]],
-        quarantined: set[bytes],
     ) -> None:
         head = record.head
         if head is None or record.problem:
             draft.unidentified = draft.unidentified or head is None
-            self._set_aside(draft, record, record.problem, quarantined)
+            self._set_aside(draft, record, record.problem)
             return
         current = draft.current.get(head.id)
         if head.withdrawn and self._withdraw(draft, record, head, current):
@@ -193,7 +190,7 @@ class Decider:
         try:
             mapped = mapper.map(record.flat)
         except UnmappableError as error:
-            self._set_aside(draft, record, str(error), quarantined)
+            self._set_aside(draft, record, str(error))
             return
         self._note_gaps(draft, mapper, head.id)
         if current is None:
@@ -221,15 +218,19 @@ class Decider:
             current.raw_hash, current.listed = record.raw_hash, record.listed
             current.raw_index = draft.keep(record.raw, mapped.people)
 
-    def _set_aside(self, draft: _Draft, record: Record, reason: str, quarantined: set[bytes]) -> None:
+    def _set_aside(self, draft: _Draft, record: Record, reason: str) -> None:
         draft.counts.quarantined += 1
         index = -1
-        if record.raw_hash not in quarantined:
-            quarantined.add(record.raw_hash)
+        again = any(bad.raw_hash == record.raw_hash for bad in draft.bad)
+        if not again and not self._in_quarantine(record.raw_hash):
             draft.counts.new_quarantined += 1
             index = draft.keep(record.raw, [])
         native_id = record.head.native_id if record.head is not None else None
         draft.bad.append(Quarantined(record.raw_hash, native_id, reason, index))
+
+    def _in_quarantine(self, raw_hash: bytes) -> bool:
+        with self._store.read() as transaction:
+            return known_quarantine(transaction, self._job.key, self._job.stream.name, raw_hash)
 
     def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current | None) -> bool:
         """Carry out the source's own word that a record is gone. False: nothing is known of it, so it is mapped first."""

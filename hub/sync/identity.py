@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hub.incident import incident_id
+from hub.incident import IncidentIds
 from hub.mapping.record import Tree
 from hub.mapping.transforms import text_of
 from hub.mapping.values import Leaf
 
 __all__ = ["Head", "HeadReader", "NoIdentityError"]
+
+
+_ENCODE = msgspec.json.Encoder().encode
 
 
 class NoIdentityError(ValueError):
@@ -39,7 +42,7 @@ class HeadReader:
         deletes: tuple[str, ...],
         cursor: str | None,
     ) -> None:
-        self._source_key, self._stream = source_key, stream
+        self._identity = IncidentIds(source_key, stream).of
         self._deletes = frozenset(deletes) if operation else frozenset()
         tree = Tree()
         for path in id_paths:
@@ -50,6 +53,7 @@ class HeadReader:
                 tree.add(cursor, optional=True)
         self._decode = msgspec.json.Decoder(tree.record_struct()).decode
         self._ids = [_getter(tree.attribute(path)) for path in id_paths]
+        self._only = self._ids[0] if len(self._ids) == 1 else None
         self._operation = _getter(tree.attribute(operation)) if operation else None
         self._cursor = _getter(tree.attribute(cursor)) if operation and cursor else None
         self._paths = id_paths
@@ -62,16 +66,23 @@ class HeadReader:
             raise NoIdentityError(f"no native id at {', '.join(self._paths)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NoIdentityError("not JSON") from None
-        parts = [get(record) for get in self._ids]
+        if self._only is not None:
+            part = self._only(record)
+            native_id = _ENCODE(part) if part.__class__ is str and part else self._native_id([part])
+        else:
+            native_id = self._native_id([get(record) for get in self._ids])
+        identity = self._identity(native_id)
+        if self._operation is None:
+            return Head(identity, native_id.decode(), False, None)
+        withdrawn = text_of(self._operation(record)) in self._deletes
+        return Head(identity, native_id.decode(), withdrawn, self._cursor(record) if self._cursor else None)
+
+
+    def _native_id(self, parts: list[Leaf]) -> bytes:
         for part in parts:
             if part is None or part == "" or isinstance(part, bool | float):
                 raise NoIdentityError(f"no native id at {', '.join(self._paths)}")
-        native_id = msgspec.json.encode(parts[0] if len(parts) == 1 else parts).decode()
-        identity = incident_id(self._source_key, self._stream, native_id)
-        if self._operation is None:
-            return Head(identity, native_id, False, None)
-        withdrawn = text_of(self._operation(record)) in self._deletes
-        return Head(identity, native_id, withdrawn, self._cursor(record) if self._cursor else None)
+        return _ENCODE(parts[0] if len(parts) == 1 else parts)
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], Leaf]:
