@@ -18,7 +18,15 @@ from hub.mapping.instants import instant_reader
 from hub.mapping.lists import list_function, people_function
 from hub.mapping.position import position_reader
 from hub.mapping.record import Tree
-from hub.mapping.transforms import amount_reader, bad_credit_code, bad_id_number, code_reader, text_of, titles_reader
+from hub.mapping.transforms import (
+    amount_reader,
+    bad_credit_code,
+    bad_id_number,
+    code_reader,
+    only,
+    text_of,
+    titles_reader,
+)
 from hub.mapping.values import Leaf, Notes
 
 __all__ = ["MAPPED_COLUMNS", "Compiler", "Part", "generate"]
@@ -53,17 +61,13 @@ class Part:
     function: Callable[..., Any]
 
 
-def _only(value: Leaf = None) -> Leaf:
-    return value
-
-
 def _nothing(*_leaves: Leaf) -> None:
     return None
 
 
 def _after(first: Callable[..., Any], then: Callable[[Any], Any]) -> Callable[..., Any]:
     """`then` of what `first` chooses, without a call more than needed."""
-    if first is _only:
+    if first is only:
         return then
 
     def both(*leaves: Leaf) -> Any:
@@ -143,7 +147,7 @@ class Compiler:
         constant, cut = spec.const, spec.cut
         transform = self._transform(spec.transform) if spec.transform else None
         if len(spec.path) == 1 and constant is None and cut is None and transform is None:
-            return _only
+            return only
 
         def chosen(*leaves: Leaf) -> Leaf:
             value: Leaf = next((leaf for leaf in leaves if leaf is not None and leaf != ""), constant)
@@ -276,7 +280,11 @@ def generate(parts: list[Part]) -> Callable[[Any, Callable[[], str | None]], tup
     lines = ["def row(record, flags):"]
     filled: set[str] = set()
     for number, part in enumerate(parts):
-        call = f"call_{number}({', '.join(part.arguments)})"
+        if part.function is text_of:
+            # Text that is there needs no call: most fields of most records.
+            call = f"value if (value := {part.arguments[0]}).__class__ is str and value else call_{number}(value)"
+        else:
+            call = f"call_{number}({', '.join(part.arguments)})"
         lines.append(f"    {', '.join(part.targets)} = {call}" if part.targets else f"    {call}")
         filled.update(part.targets)
     values = ["flags()" if column == "flags" else column if column in filled else "None" for column in MAPPED_COLUMNS]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.errors import MappingError
@@ -33,22 +32,70 @@ def instant_reader(zone_name: str, form: str, notes: Notes) -> Callable[[Leaf], 
     None and "" are null. Anything unreadable raises BadValueError. Times in a clock change's gap or overlap take the first
     reading and are flagged, as are times before 1990 or after 2099.
     """
-    if form == "epoch_ms":
-        read = _epoch(1)
-    elif form == "epoch_s":
-        read = _epoch(1000)
-    else:
-        read = _text_reader(zone_named(zone_name), form, notes)
+    if form == "iso":
+        return _local_reader(zone_named(zone_name), notes)
+    read = (
+        _epoch(1 if form == "epoch_ms" else 1000)
+        if form.startswith("epoch_")
+        else _text(zone_named(zone_name), form, notes)
+    )
+
+    def instant(value: Leaf) -> int | None:
+        return _plausible(read(value), notes) if value is not None and value != "" else None
+
+    return instant
+
+
+def _local_reader(zone: ZoneInfo, notes: Notes) -> Callable[[Leaf], int | None]:
+    """ISO times; `yyyy-MM-dd HH:mm:ss`, the commonest by far, is two look-ups: its hour and its place in the hour."""
+    hours, read = _Hours(zone), _text(zone, "", notes)
+    odd, seconds = hours.odd, _SECONDS
 
     def instant(value: Leaf) -> int | None:
         if value is None or value == "":
             return None
-        ms = read(value)
-        if not _EARLIEST <= ms < _LATEST:
-            notes.flags.append(Flag.TIME_IMPLAUSIBLE)
-        return ms
+        if value.__class__ is str and len(value) == 19 and value[10] == " ":
+            try:
+                hour = value[:13]
+                ms = hours[hour] + seconds[value[13:]]
+            except (KeyError, ValueError):
+                raise BadValueError("not a time") from None
+            if odd and hour in odd:
+                notes.flags.append(odd[hour])
+            return ms
+        return _plausible(read(value), notes)
 
     return instant
+
+
+#: ":mm:ss" → milliseconds.
+_SECONDS = {f":{minute:02}:{second:02}": (minute * 60 + second) * 1000 for minute in range(60) for second in range(60)}
+_HOURS_KEPT = 20_000
+
+
+class _Hours(dict[str, int]):
+    """`yyyy-MM-dd HH` in a zone → epoch ms, each worked out once; clocks change on the hour. `odd`: hours to be flagged."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self.odd: dict[str, Flag] = {}
+
+    def __missing__(self, hour: str) -> int:
+        if len(self) >= _HOURS_KEPT:
+            self.clear()
+        ms, ambiguous = _in_zone(datetime.strptime(hour, "%Y-%m-%d %H"), self._zone)  # noqa: DTZ007 - _in_zone attaches it
+        if ambiguous:
+            self.odd[hour] = Flag.TIME_AMBIGUOUS
+        elif not _EARLIEST <= ms < _LATEST:
+            self.odd[hour] = Flag.TIME_IMPLAUSIBLE
+        self[hour] = ms
+        return ms
+
+
+def _plausible(ms: int, notes: Notes) -> int:
+    if not _EARLIEST <= ms < _LATEST:
+        notes.flags.append(Flag.TIME_IMPLAUSIBLE)
+    return ms
 
 
 def _epoch(scale: int) -> Callable[[Leaf], int]:
@@ -63,39 +110,22 @@ def _epoch(scale: int) -> Callable[[Leaf], int]:
     return read
 
 
-def _text_reader(zone: ZoneInfo, form: str, notes: Notes) -> Callable[[Leaf], int]:
-    @lru_cache(maxsize=4096)
-    def hour(text: str) -> tuple[int, bool]:
-        """Epoch ms of `yyyy-MM-dd HH`, and whether that hour is in a clock change. Offsets change on the hour."""
-        local = datetime.strptime(text, "%Y-%m-%d %H")  # noqa: DTZ007 - the zone is attached by _in_zone
-        return _in_zone(local, zone)
+def _text(zone: ZoneInfo, pattern: str, notes: Notes) -> Callable[[Leaf], int]:
+    """Times in ISO form, or in a strptime pattern if there is one."""
 
     def read(value: Leaf) -> int:
         if not isinstance(value, str):
             raise BadValueError("not a time text")
+        if not pattern and not _ISO.fullmatch(value):
+            raise BadValueError("not a time in ISO form")
         try:
-            if form == "iso":
-                if len(value) == 19 and value[10] == " " and value[13] == value[16] == ":":
-                    minute, second = int(value[14:16]), int(value[17:19])
-                    if 0 <= minute < 60 and 0 <= second < 60:
-                        start, odd = hour(value[:13])
-                        if odd:
-                            notes.flags.append(Flag.TIME_AMBIGUOUS)
-                        return start + minute * 60_000 + second * 1000
-                    raise BadValueError("not a time")
-                if not _ISO.fullmatch(value):
-                    raise BadValueError("not a time in ISO form")
-                moment = datetime.fromisoformat(value)
-            else:
-                moment = datetime.strptime(value, form)  # noqa: DTZ007 - the zone is attached by _in_zone
-        except BadValueError:
-            raise
+            moment = datetime.strptime(value, pattern) if pattern else datetime.fromisoformat(value)  # noqa: DTZ007
         except ValueError:
             raise BadValueError("not a time") from None
         if moment.tzinfo is not None:
             return _milliseconds(moment)
-        ms, odd = _in_zone(moment, zone)
-        if odd:
+        ms, ambiguous = _in_zone(moment, zone)
+        if ambiguous:
             notes.flags.append(Flag.TIME_AMBIGUOUS)
         return ms
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from hub.incident import Flag
 from hub.mapping.definition import EachSpec, FieldSpec, PeopleSpec
 from hub.mapping.record import Tree
-from hub.mapping.transforms import bad_id_number, code_reader, text_of
+from hub.mapping.transforms import bad_id_number, code_reader, only, text_of
 from hub.mapping.values import BadValueError
 
 if TYPE_CHECKING:
@@ -106,7 +107,11 @@ def _elements(tree: Tree, each: str | None, separator: str | None, optional: boo
             record = getattr(record, name) if record is not None else None
         if separator:
             return [part.strip() for part in str(record).split(separator) if part.strip()] if record else ()
-        return record if isinstance(record, list) else ()
+        if record is None or record == "":
+            return ()
+        if not isinstance(record, list):
+            raise BadValueError("a list was expected")
+        return record
 
     return node, elements
 
@@ -118,6 +123,9 @@ def _getter(compiler: "Compiler", node: Tree, spec: FieldSpec, then: Callable[[A
     routes = [node.attribute(path) for path in spec.path or spec.join]
     value = compiler.value(spec)
     coded = code_reader(compiler.table(spec.codes), None, compiler.notes) if spec.codes else None
+    if coded is None and value is only and len(routes[0]) == 1:
+        leaf = attrgetter(routes[0][0])
+        return lambda element: then(leaf(element))
 
     def get(element: Any) -> Any:
         leaves = [_leaf(element, names) for names in routes]

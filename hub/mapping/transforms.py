@@ -11,7 +11,7 @@ from hub.incident import Flag
 from hub.mapping.codes import CodeTable
 from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes
 
-__all__ = ["amount_reader", "bad_credit_code", "bad_id_number", "code_reader", "text_of", "titles_reader"]
+__all__ = ["amount_reader", "bad_credit_code", "bad_id_number", "code_reader", "only", "text_of", "titles_reader"]
 
 Coded = tuple[str | None, str | None, str | None]
 """hub code, the source's code, the source's text."""
@@ -29,6 +29,11 @@ def text_of(value: Leaf) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def only(value: Leaf = None) -> Leaf:
+    """The one leaf itself: where a path needs no choosing, joining or cutting."""
+    return value
 
 
 def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
