@@ -183,3 +183,4 @@ class PageWrite:
     position: str | None = None
     file: FileMark | None = None
     unidentified: bool = False
+    superseded: list[str] = field(default_factory=list)

@@ -11,7 +11,8 @@ __all__ = ["QuarantineRow", "drop", "list_quarantine", "quarantined_raw", "settl
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """One record set aside. `status`: open, replayed (it is an incident now) or dropped. Instants are epoch ms."""
+    """One record set aside. `status`: open, replayed (it is an incident now), superseded (a good version
+    of it came) or dropped. Instants are epoch ms."""
 
     id: int
     source: str
@@ -75,5 +76,7 @@ def settle(store: Store, number: int, status: str) -> None:
 def drop(store: Store, number: int) -> None:
     """An operator decides that a record is not worth having. MisconfiguredError if it is not open."""
     if not list_quarantine(store, number=number):
-        raise MisconfiguredError("quarantine has no open entry {number}", number=number, remedy="see hub quarantine list")
+        raise MisconfiguredError(
+            "quarantine has no open entry {number}", number=number, remedy="see hub quarantine list"
+        )
     settle(store, number, "dropped")

@@ -227,6 +227,11 @@ def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) 
         ],
     )  # fmt: skip
 
+    transaction.run_many(
+        "UPDATE quarantine SET status = 'superseded' WHERE source = ? AND stream = ? AND native_id = ? AND status = 'open'",
+        [(page.source, page.stream, native_id) for native_id in page.superseded],
+    )
+
 
 def _write_gaps(transaction: Transaction, page: PageWrite) -> None:
     transaction.run_many(

@@ -20,6 +20,7 @@ from hub.store.page import (
     StaleVersion,
     UpdatedIncident,
 )  # fmt: skip
+from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
 from hub.sync.identity import Head, HeadReader, NoIdentityError
 from hub.sync.job import StreamJob
@@ -86,6 +87,11 @@ class Decider:
         self._heads: dict[str, HeadReader] = {}
         self._mappers: dict[tuple[str, str], Mapper] = {}
         self._cursor = job.cursor_reader()
+        self._waiting = {
+            entry.native_id
+            for entry in list_quarantine(store, source=job.key, stream=job.stream.name)
+            if entry.native_id
+        }
 
     def records(self, page: Page) -> list[Record]:
         """Hash and identify every record of a page; one without identity carries the problem instead."""
@@ -323,7 +329,7 @@ class Decider:
             counts=draft.counts, requests=page.requests,
             raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, origin),
             old=draft.old, stale=draft.stale, quarantined=draft.bad, changes=draft.changes, gaps=draft.gaps, seen=draft.seen,
-            file=page.file, unidentified=draft.unidentified,
+            file=page.file, unidentified=draft.unidentified, superseded=self._superseded(draft),
         )  # fmt: skip
         for item in draft.current.values():
             if item.stored is None:
@@ -341,6 +347,11 @@ class Decider:
                     )
                 )  # fmt: skip
         return write
+
+    def _superseded(self, draft: _Draft) -> list[str]:
+        """Native ids of which a bad version waits in quarantine although a good one came with this page."""
+        good = {item.head.native_id for item in draft.current.values() if item.raw_index is not None}
+        return sorted(self._waiting & good) if self._waiting else []
 
     def _head_reader(self, mapping: str) -> HeadReader:
         if mapping not in self._heads:

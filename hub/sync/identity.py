@@ -77,7 +77,6 @@ class HeadReader:
         withdrawn = text_of(self._operation(record)) in self._deletes
         return Head(identity, native_id.decode(), withdrawn, self._cursor(record) if self._cursor else None)
 
-
     def _native_id(self, parts: list[Leaf]) -> bytes:
         for part in parts:
             if part is None or part == "" or isinstance(part, bool | float):

@@ -10,6 +10,7 @@ from hub.mapping.instants import instant_reader
 from hub.mapping.mapping import Mapper, Mapping, Mappings
 from hub.mapping.values import Leaf, Notes
 from hub.source.stream import Stream, Transport
+from hub.sync.enrich import Enrich
 from hub.sync.identity import HeadReader
 
 __all__ = ["Hooks", "StreamJob"]
@@ -19,7 +20,7 @@ __all__ = ["Hooks", "StreamJob"]
 class Hooks:
     """What plugins want to be told. `enrich` is None unless somebody implements it, so that it costs nothing."""
 
-    enrich: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
+    enrich: Enrich | None = None
     committed: Callable[[list[dict[str, Any]]], None] | None = None
     finished: Callable[[dict[str, Any]], None] | None = None
 

@@ -24,13 +24,16 @@ from hub.source.stream import Page
 from hub.store import deletions, leases, runs
 from hub.store.known import Known
 from hub.store.page import Lease, PageWrite
+from hub.store.quarantine import list_quarantine
 from hub.store.state import finish_reading, highest_change, read_state
 from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.decide import Decider, Record
+from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
 from hub.sync.reading import Mode, Reading, begin, following, proven_cursor, window_of
+from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
 from hub.sync.versions import UPDATED_AT
@@ -93,6 +96,14 @@ class StreamRun:
     def _under_lease(self) -> None:
         job, result = self._job, self.result
         job = self._job = replace(job, key=runs.remember_source(self._store, job.source, job.key))
+        outdated = [
+            entry
+            for entry in list_quarantine(self._store, source=job.key, stream=job.stream.name)
+            if entry.mapping_version < job.mapping.version
+        ]
+        if outdated:
+            # A newer mapping may read what an older one could not: quarantine is a queue, not a grave.
+            replay(self._store, job, outdated, self._owner)
         lease = leases.acquire(self._store, job.lease_name, self._owner, _LEASE_MS, now_ms())
         result.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
         runs.open_run(self._store, lease, result.run_id, job.key, job.stream.name, job.partition, self._mode, now_ms())
@@ -169,6 +180,8 @@ class StreamRun:
             write = decider.decide(page, records, stored, now_ms())
             if not write.counts.closed:
                 raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
+            if job.hooks.enrich is not None:
+                write = enriched(write, job.hooks.enrich)
             reading = self._after(page, write)
             if lease is None:
                 break

@@ -170,6 +170,9 @@ class Hub:
     def _hooks(self) -> Hooks:
         plugins = self.plugins
         return Hooks(
+            enrich=(lambda rows: [answer for answer in plugins.call("hub_enrich", rows=rows) if answer is not None])
+            if plugins.implements("hub_enrich")
+            else None,
             committed=(lambda changes: _ignore(plugins.call("hub_changes_committed", changes=changes)))
             if plugins.implements("hub_changes_committed")
             else None,

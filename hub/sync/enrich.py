@@ -1,0 +1,27 @@
+"""Letting plugins complete a page's rows before they are stored (hook hub_enrich)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hub.mapping.compile import MAPPED_COLUMNS
+from hub.store.page import PageWrite
+
+__all__ = ["Enrich", "enriched"]
+
+Enrich = Callable[[list[dict[str, Any]]], list[list[dict[str, Any]]]]
+"""Storage-ready rows → one answer a plugin, each as long as the rows."""
+
+
+def enriched(write: PageWrite, enrich: Enrich) -> PageWrite:
+    """The page with what plugins added to mapped columns; an answer of another length is left out."""
+    stored = [item.row for item in write.new] + [item.row for item in write.updated if item.row is not None]
+    rows = [dict(zip(MAPPED_COLUMNS, row, strict=True)) for row in stored]
+    for answer in enrich([dict(row) for row in rows]) if rows else []:
+        if len(answer) == len(rows):
+            for row, added in zip(rows, answer, strict=True):
+                row.update({name: value for name, value in added.items() if name in row})
+    made = iter([tuple(row[name] for name in MAPPED_COLUMNS) for row in rows])
+    write.new = [replace(item, row=next(made)) for item in write.new]
+    write.updated = [replace(item, row=next(made)) if item.row is not None else item for item in write.updated]
+    return write
