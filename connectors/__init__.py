@@ -3,6 +3,18 @@
 from importlib.resources import files
 from pathlib import Path
 
+from connectors.csv_drop import CsvDrop
+from connectors.exchange import CaseHandling, DispatchDesk, IntegratedManagement, RoadPatrol
+from connectors.gateway import EnforcementSupervision, InternetSupervision
+from connectors.grassroots import (
+    GrassrootsEnforcement,
+    GrassrootsGovernance,
+    GrassrootsMarket,
+    GrassrootsServices,
+)
+from connectors.hotline import Hotline
+from connectors.open311 import Open311
+from connectors.snapshot import Snapshot
 from hub.hookspecs import hookimpl
 from hub.source.connector import Connector
 
@@ -11,7 +23,22 @@ __all__ = ["hub_connectors", "hub_mappings"]
 
 @hookimpl
 def hub_connectors() -> list[type[Connector]]:
-    return []
+    return [
+        CaseHandling,
+        CsvDrop,
+        DispatchDesk,
+        EnforcementSupervision,
+        GrassrootsEnforcement,
+        GrassrootsGovernance,
+        GrassrootsMarket,
+        GrassrootsServices,
+        Hotline,
+        IntegratedManagement,
+        InternetSupervision,
+        Open311,
+        RoadPatrol,
+        Snapshot,
+    ]
 
 
 @hookimpl
