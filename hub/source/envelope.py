@@ -95,7 +95,7 @@ class Envelope:
 
     def split(self, body: bytes) -> Split:
         document = self._checked(body)
-        if self._no_rows(document):
+        if self.no_rows(document):
             return Split([], self.total_of(document), document=document)
         raw = document.payload(self.rows)
         if raw is None or not raw.lstrip().startswith(b"["):
@@ -159,7 +159,8 @@ class Envelope:
         self.check_values(document)
         return document
 
-    def _no_rows(self, document: Document) -> bool:
+    def no_rows(self, document: Document) -> bool:
+        """Whether something declared as `empty` stands at or above the rows."""
         return bool(self.empty) and (self._below_empty(document, self.rows) or self._is_empty(document, self.rows))
 
     def _below_empty(self, document: Document, path: str) -> bool:

@@ -4,6 +4,7 @@ After a full page the window begins anew at the last row's own time, inclusive. 
 the end, where they are still to come, and shift nothing past us (DESIGN §7.4).
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,8 +24,8 @@ class Keyset:
     """`page`/`size` parameters inside a window that begins where the last page ended.
 
     The source must sort ascending by the stream's cursor (`Endpoint.sort` asks for it). While a whole page shares one
-    time, pages are counted inside it; after such a run of pages the one before the last is looked at again, and if it
-    has changed (a row left and the others moved up) the run is read once more, at most `restarts` times.
+    time, pages are counted inside it. A row that leaves such a run moves the others up, past us; so a run of several
+    pages is read until two readings of it agree, at most `rereads` times more.
     """
 
     page: str = "page"
@@ -32,7 +33,7 @@ class Keyset:
     per_page: int = 100
     first: int = 1
     ends: Ends = "short"
-    restarts: int = 3
+    rereads: int = 3
 
     def ask(self, position: Position) -> Ask:
         since = position.get("since")
@@ -42,34 +43,34 @@ class Keyset:
         )
 
     def repeats(self, position: Position, page: Turned) -> bool:
-        return bool(page.digest) and "check" not in position and position.get("digest") == page.digest
+        return bool(page.digest) and position.get("digest") == page.digest
 
     def after(self, position: Position, page: Turned) -> Position | None:
-        if "check" in position:
-            return self._checked(position, page)
         number = position.get("page", self.first)
+        following = None if self._ended(number, page) else self._following(position, number, page)
+        leaves_run = number > self.first and (following is None or following["page"] == self.first)
+        if not leaves_run or position["run"] == position.get("former") or position.get("rereads", 0) >= self.rereads:
+            return following
+        again = {"page": self.first, "former": position["run"], "rereads": position.get("rereads", 0) + 1}
+        return again | _kept(position, "since")
+
+    def _ended(self, number: int, page: Turned) -> bool:
         total = page.split.total
-        read = (number - self.first) * self.per_page + page.count
         if page.count == 0 and total and number == self.first:
             raise EnvelopeError("the page is empty although the source counts {total} rows", total=total)
-        ended = page.count == 0 or (
-            read >= total if total is not None else self.ends == "short" and page.count < self.per_page
-        )
-        following = None if ended else self._following(position, number, page)
-        tied = number > self.first and (following is None or following["page"] == self.first)
-        if tied and position.get("restarts", 0) < self.restarts:
-            return {**position, "page": number - 1, "check": position["digest"], "then": following}
-        return following
+        if page.count == 0:
+            return True
+        if total is not None:
+            return (number - self.first) * self.per_page + page.count >= total
+        return self.ends == "short" and page.count < self.per_page
 
     def _following(self, position: Position, number: int, page: Turned) -> Position:
         target = self._target(page)
         if target is not None and (page.since is None or target > page.since):
             return {"since": target.isoformat(), "page": self.first, "digest": page.digest}
-        return {
-            "page": number + 1,
-            "digest": page.digest,
-            **{key: position[key] for key in ("since", "restarts") if key in position},
-        }
+        run = hashlib.blake2b((position.get("run", "") + page.digest).encode(), digest_size=8).hexdigest()
+        counted = {"page": number + 1, "digest": page.digest, "run": run}
+        return counted | _kept(position, "since", "former", "rereads")
 
     def _target(self, page: Turned) -> datetime | None:
         """Where the window may begin anew: the time of the last row that has a plausible one; None to count pages.
@@ -94,10 +95,6 @@ class Keyset:
             return None
         return last
 
-    def _checked(self, position: Position, page: Turned) -> Position | None:
-        """After a look back: go on as planned, or read the run of equal times again."""
-        if page.digest == position["check"]:
-            then: Position | None = position["then"]
-            return then
-        again = {"page": self.first, "restarts": position.get("restarts", 0) + 1}
-        return again | ({"since": position["since"]} if "since" in position else {})
+
+def _kept(position: Position, *keys: str) -> Position:
+    return {key: position[key] for key in keys if key in position}

@@ -115,8 +115,8 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
     document = TolerantDocument(_readable(body, envelope.encoding))
     try:
         envelope.check_values(document)
-        raw = document.payload(envelope.rows)
-        pieces = list(elements(raw)) if raw is not None else None
+        raw = b"[]" if envelope.no_rows(document) else document.payload(envelope.rows)
+        pieces = list(elements(raw)) if raw is not None and raw.startswith(b"[") else None
     except NoBoundariesError:
         pieces = None
     if pieces is None:

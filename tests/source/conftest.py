@@ -1,0 +1,154 @@
+"""A scripted HTTP server on the loopback address, and a token store and file ledger in memory."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from hub.source import SourceContext, Token
+
+CLOCK = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+@dataclass
+class Reply:
+    body: bytes | str = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: Callable[[Any], None] | None = None  #: writes to the socket itself
+
+    @property
+    def payload(self) -> bytes:
+        return self.body.encode() if isinstance(self.body, str) else self.body
+
+
+@dataclass
+class Seen:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def params(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.target).query)) | dict(parse_qsl(self.body.decode("latin-1")))
+
+
+class Upstream:
+    """`answer` is a function of the request, or a list of replies given in turn (the last one again and again)."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Seen], Reply] | list[Reply] = [Reply()]
+        self.seen: list[Seen] = []
+        self._lock = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def reply(self, seen: Seen) -> Reply:
+        with self._lock:
+            self.seen.append(seen)
+            if callable(self.answer):
+                return self.answer(seen)
+            return self.answer.pop(0) if len(self.answer) > 1 else self.answer[0]
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+def _handler(upstream: Upstream) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = upstream.reply(Seen(self.command, self.path, headers, body))
+            if reply.raw is not None:
+                self.close_connection = True
+                try:
+                    reply.raw(self.wfile)
+                except OSError:
+                    pass  # the client gave up, as it should
+                return
+            self.send_response_only(reply.status)
+            self.send_header("Date", format_datetime(CLOCK, usegmt=True))
+            if "Content-Length" not in reply.headers and reply.status not in (204, 304):
+                self.send_header("Content-Length", str(len(reply.payload)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if reply.status not in (204, 304):
+                self.wfile.write(reply.payload)
+
+        do_GET = do_POST = _answer
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+class MemoryTokens:
+    def __init__(self) -> None:
+        self.held: dict[str, Token] = {}
+        self.leases = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Token | None:
+        return self.held.get(key)
+
+    def put(self, key: str, token: Token) -> None:
+        self.held[key] = token
+
+    def forget(self, key: str, token: Token) -> None:
+        if self.held.get(key) == token:
+            del self.held[key]
+
+    def refreshing(self, key: str) -> AbstractContextManager[None]:
+        self.leases += 1
+        return self._lock  # type: ignore[return-value]
+
+
+class MemoryFiles:
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+
+    def seen(self, sha256: str) -> bool:
+        return sha256 in self.read
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def reply() -> type[Reply]:
+    return Reply
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> SourceContext:
+    return SourceContext(source="test", tokens=MemoryTokens(), files=MemoryFiles(), deadline_s=3, base_folder=tmp_path)

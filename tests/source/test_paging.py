@@ -1,0 +1,266 @@
+"""Paging: where each way goes on, where it ends, and that none goes in circles. A source is a list of rows here."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hub.errors import EnvelopeError
+from hub.source import CursorToken, Envelope, Keyset, NextLink, Offset, OnePage, PageNumber, Paging, Position, Split
+from hub.source.instants import read_instant
+from hub.source.paging import Turned
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+Row = tuple[int, int]  #: id, seconds after START
+
+
+def cursor(row: bytes) -> datetime | None:
+    return read_instant(json.loads(row).get("at"), "iso", "UTC")
+
+
+def raw(row: Row) -> bytes:
+    return json.dumps({"id": row[0], "at": (START + timedelta(seconds=row[1])).isoformat()}).encode()
+
+
+class Source:
+    """Serves `rows` sorted by time, in pages of at most `cut`; `before` runs before each answer and may change the rows."""
+
+    def __init__(
+        self, rows: list[Row], *, cut: int = 1000, total: bool = False, before: Callable[["Source"], None] | None = None
+    ) -> None:
+        self.rows, self.cut, self.total = rows, cut, total
+        self.before = before
+        self.requests = 0
+
+    def read(self, paging: Paging, limit: int = 200) -> list[int]:
+        seen: list[int] = []
+        position: Position | None = {}
+        while position is not None:
+            position = json.loads(json.dumps(position))
+            assert isinstance(position, dict)
+            page = self._page(paging, position)
+            if paging.repeats(position, page):
+                raise EnvelopeError("repeated")
+            seen += [json.loads(row)["id"] for row in page.split.rows]
+            position = paging.after(position, page)
+            assert self.requests < limit
+        return seen
+
+    def _page(self, paging: Paging, position: Position) -> Turned:
+        self.requests += 1
+        if self.before is not None:
+            self.before(self)
+        ask = paging.ask(position)
+        low = int((ask.since - START).total_seconds()) if ask.since else -(10**9)
+        window = sorted((row for row in self.rows if row[1] >= low), key=lambda row: (row[1], row[0]))
+        size = min(int(ask.params.get("size", ask.params.get("limit", 1000))), self.cut)
+        start = int(ask.params["offset"]) if "offset" in ask.params else (int(ask.params.get("page", 1)) - 1) * size
+        split = Split([raw(row) for row in window[start : start + size]], len(window) if self.total else None)
+        return Turned(split, clock=START + timedelta(days=30), since=ask.since, cursor=cursor)
+
+
+def times(*seconds: int) -> list[Row]:
+    return list(enumerate(seconds, 1))
+
+
+WAYS: dict[str, Paging] = {
+    "page number": PageNumber(per_page=3),
+    "page number until empty": PageNumber(per_page=3, ends="empty"),
+    "offset": Offset(per_page=3),
+    "keyset": Keyset(per_page=3),
+    "keyset until empty": Keyset(per_page=3, ends="empty"),
+}
+SHAPES = {
+    "none": times(),
+    "one": times(5),
+    "a full page": times(1, 2, 3),
+    "more": times(*range(10)),
+    "all at once": times(*[7] * 10),
+    "runs of equal times": times(1, 1, 2, 2, 2, 2, 3, 4, 4, 4, 5),
+    "a run at the end": times(1, 2, 3, 3, 3, 3, 3),
+    "two full runs": times(1, 1, 1, 2, 2, 2),
+}
+
+
+@pytest.mark.parametrize("total", [False, True], ids=["", "with total"])
+@pytest.mark.parametrize("rows", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("paging", WAYS.values(), ids=WAYS)
+def test_every_way_reads_everything(paging: Paging, rows: list[Row], total: bool) -> None:
+    assert set(Source(rows, total=total).read(paging)) == {number for number, _ in rows}
+
+
+@pytest.mark.parametrize(
+    "paging",
+    [PageNumber(per_page=10, ends="empty"), Offset(per_page=10, ends="empty"), Keyset(per_page=10, ends="empty")],
+)
+def test_a_source_that_cuts_pages_silently_is_read_to_its_end(paging: Paging) -> None:
+    assert set(Source(times(*range(9)), cut=4).read(paging)) == set(range(1, 10))
+
+
+@pytest.mark.parametrize("paging", [PageNumber(per_page=10), Offset(per_page=10), Keyset(per_page=10)])
+def test_a_total_unmasks_cut_pages(paging: Paging) -> None:
+    assert set(Source(times(*range(9)), cut=4, total=True).read(paging)) == set(range(1, 10))
+
+
+@pytest.mark.parametrize("paging", [PageNumber(per_page=3), Offset(per_page=3), Keyset(per_page=3)])
+def test_an_empty_first_page_beside_a_total_is_an_error(paging: Paging) -> None:
+    with pytest.raises(EnvelopeError, match="counts 7 rows"):
+        paging.after({}, Turned(Split([], 7)))
+
+
+def moves(row: int, to: int, at_request: int) -> Callable[[Source], None]:
+    """Row `row` changes just before a request and so moves to the end."""
+
+    def change(source: Source) -> None:
+        if source.requests == at_request:
+            source.rows = [(number, to if number == row else second) for number, second in source.rows]
+
+    return change
+
+
+def test_keyset_loses_nothing_when_rows_move() -> None:
+    source = Source(times(*range(10)), before=moves(1, 50, 2))
+    assert set(source.read(Keyset(per_page=3))) == set(range(1, 11))
+
+
+def test_keyset_reads_a_run_of_equal_times_again_when_a_row_left_it() -> None:
+    rows = times(*[7] * 8, 9)
+    for moved in range(1, 9):
+        for request in range(1, 5):
+            source = Source(rows, before=moves(moved, 50, request))
+            assert set(source.read(Keyset(per_page=3))) == set(range(1, 10)), (moved, request)
+    once = Source(rows, before=moves(1, 50, 2)).read(Keyset(per_page=3, rereads=0))
+    assert 4 not in once
+
+
+def test_page_numbers_begin_once_more_when_the_total_moved() -> None:
+    def leaves(source: Source) -> None:
+        if source.requests == 2:
+            source.rows = source.rows[1:]
+
+    rows = times(*range(10))
+    assert 4 in Source(rows, total=True, before=leaves).read(PageNumber(per_page=3))
+    assert 4 not in Source(rows, total=True, before=leaves).read(PageNumber(per_page=3, restarts=0))
+    assert 4 in Source(rows, total=True, before=leaves).read(Offset(per_page=3))
+
+
+def test_beginning_once_more_is_bounded() -> None:
+    def grows(source: Source) -> None:
+        source.rows = [*source.rows, (len(source.rows) + 1, 99)]
+
+    source = Source(times(*range(10)), total=True, before=grows)
+    source.read(PageNumber(per_page=5, restarts=2), limit=60)
+
+
+def test_keyset_needs_ascending_rows() -> None:
+    page = Turned(Split([raw(row) for row in times(9, 8, 7)]), cursor=cursor)
+    with pytest.raises(EnvelopeError, match="ascending"):
+        Keyset(per_page=3).after({}, page)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": 9}, {"id": 9, "at": "2199-01-01"}, {"id": 9, "at": "1970-01-01"}, {"id": 9, "at": 5}], ids=repr
+)
+def test_keyset_does_not_trust_an_odd_last_row(odd: dict[str, Any]) -> None:
+    rows = [*map(raw, times(1, 2, 3)), json.dumps(odd).encode()]
+    following = Keyset(per_page=4).after({}, Turned(Split(rows), clock=START + timedelta(days=1), cursor=cursor))
+    assert following is not None
+    assert following.get("since", START.isoformat()) <= (START + timedelta(seconds=3)).isoformat()
+
+
+def test_keyset_counts_pages_when_no_row_has_a_time() -> None:
+    page = Turned(Split([b"{}", b"{}", b"{}"]), cursor=cursor)
+    following = Keyset(per_page=3).after({}, page)
+    assert following is not None
+    assert following["page"] == 2
+
+
+def test_a_repeated_page_is_noticed() -> None:
+    page = Turned(Split([raw(row) for row in times(1, 2, 3)]), cursor=cursor)
+    for paging in (PageNumber(per_page=3), Offset(per_page=3), Keyset(per_page=3)):
+        position = paging.after({}, page)
+        assert position is not None
+        assert paging.repeats(position, page)
+        assert not paging.repeats({}, page)
+        assert not paging.repeats(position, Turned(Split([])))
+
+
+def test_one_page() -> None:
+    assert OnePage().ask({}).params == {}
+    assert OnePage().after({}, Turned(Split([b"1"]))) is None
+
+
+def answer(**values: Any) -> Split:
+    return Envelope(rows="rows").split(json.dumps({"rows": [], **values}).encode())
+
+
+def test_tokens_are_followed_to_their_end() -> None:
+    paging = CursorToken(path="meta.next", param="after", size="n", per_page=5)
+    assert paging.ask({}).params == {"n": 5}
+    position = paging.after({}, Turned(answer(meta={"next": "abc"})))
+    assert position is not None
+    assert paging.ask(position).params == {"n": 5, "after": "abc"}
+    for end in (None, ""):
+        assert paging.after(position, Turned(answer(meta={"next": end}))) is None
+    assert paging.after(position, Turned(answer())) is None
+    with pytest.raises(EnvelopeError, match=r"meta\.next"):
+        paging.after(position, Turned(answer(meta={"next": {}})))
+
+
+@pytest.mark.parametrize("circle", [1, 2, 3, 7, 20])
+def test_a_circle_of_tokens_is_noticed(circle: int) -> None:
+    paging, position = CursorToken(path="next"), {"token": "begin"}
+    with pytest.raises(EnvelopeError, match="circles"):
+        for step in range(10 * circle + 10):
+            position = paging.after(position, Turned(answer(next=f"t{step % circle}"))) or {}
+
+
+def test_a_long_way_without_circles() -> None:
+    paging: Paging = CursorToken(path="next")
+    position: Position | None = {}
+    for step in range(500):
+        assert position is not None
+        position = paging.after(position, Turned(answer(next=step)))
+
+
+URL = "https://a.example/v1/list?page=1"
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("https://a.example/v1/list?page=2&key=s", "https://a.example/v1/list?page=2"),
+        ("?page=2", "https://a.example/v1/list?page=2"),
+        ("/v1/other#x", "https://a.example/v1/other"),
+    ],
+)
+def test_links_on_the_same_host_are_followed(link: str, expected: str) -> None:
+    paging = NextLink(path="links.next", drop=("key",))
+    position = paging.after({}, Turned(answer(links={"next": link}), url=URL))
+    assert position is not None
+    assert paging.ask(position).url == expected
+
+
+@pytest.mark.parametrize(
+    "link", ["https://b.example/v1", "http://a.example/v1", "https://a.example:8443/v1", "//b.example/x"]
+)
+def test_links_elsewhere_are_refused(link: str) -> None:
+    with pytest.raises(EnvelopeError, match="another host"):
+        NextLink(path="next").after({}, Turned(answer(next=link), url=URL))
+
+
+def test_link_headers() -> None:
+    links = '<https://a.example/v1/list?page=9>; rel="last", <https://a.example/v1/list?page=2>; rel="next"'
+    position = NextLink().after({}, Turned(answer(), url=URL, links=links))
+    assert position is not None
+    assert position["url"] == "https://a.example/v1/list?page=2"
+    assert NextLink().after(position, Turned(answer(), url=URL, links='<https://a.example/>; rel="prev"')) is None
+    with pytest.raises(EnvelopeError, match="circles"):
+        NextLink().after(position, Turned(answer(), url=URL, links=links))
+
+
+def test_a_link_that_is_no_text() -> None:
+    with pytest.raises(EnvelopeError, match="no text"):
+        NextLink(path="next").after({}, Turned(answer(next=5), url=URL))
