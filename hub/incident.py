@@ -7,7 +7,7 @@ import hashlib
 import struct
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -213,12 +213,3 @@ class IncidentIds:
 def incident_id(source_key: str, stream: str, native_id: str) -> str:
     """The stable id of one record; see `IncidentIds`."""
     return IncidentIds(source_key, stream).of(native_id.encode())
-
-
-def field_rows() -> list[dict[str, Any]]:
-    """Name, type text, description and example of every field, in order; `docs/schema.md` is made from it."""
-    rows = []
-    for name, info in Incident.model_fields.items():
-        example = info.examples[0] if info.examples else ""
-        rows.append({"name": name, "description": info.description or "", "example": example})
-    return rows

@@ -43,9 +43,9 @@ class Mapper:
     def __init__(self, mapping: "Mapping", zone: str = "") -> None:
         self._notes = Notes()
         compiler = Compiler(mapping.file, mapping.tables, mapping.transforms, self._notes, zone)
-        self._parts = compiler.parts()
+        self.parts = compiler.parts()
         self._record = RecordType(compiler.tree)
-        self._row = generate(self._parts)
+        self._row = generate(self.parts)
 
     def map(self, raw: bytes) -> Mapped:
         """Decode and map one (reshaped) record. UnmappableError lists every field that is wrong."""
@@ -83,7 +83,7 @@ class Mapper:
     def _diagnose(self, record: Any) -> list[FieldProblem]:
         """Each part alone, so that every wrong field is named."""
         problems = []
-        for part in self._parts:
+        for part in self.parts:
             try:
                 generate([part])(record, self._flags)
             except BadValueError as error:

@@ -7,7 +7,15 @@ from typing import Any
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.store import Transaction
 
-__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "old_hashes", "stale_runs"]
+__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "living_after", "old_hashes", "stale_runs"]
+
+
+_STATE = (
+    "key", "revision", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
+    "deletion", "list_hash",
+)  # fmt: skip
+_PLACES = len(_STATE)
+_FULL = ", ".join((*_STATE, *MAPPED_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class Full:
     changed_at: int
     deleted_at: int | None
     deletion: str | None
+    list_hash: bytes | None
 
 
 def known(transaction: Transaction, ids: Sequence[str]) -> dict[str, Known]:
@@ -54,11 +63,27 @@ def full_rows(transaction: Transaction, keys: Sequence[int]) -> dict[int, Full]:
     if not keys:
         return {}
     rows = transaction.all(
-        f"SELECT key, revision, raw_hash, raw_page, raw_index, mapping, mapping_version, run, changed_at, deleted_at, deletion,"
-        f" {', '.join(MAPPED_COLUMNS)} FROM incident WHERE {transaction.any_of('key')}",
-        (transaction.list_value(keys),),
+        f"SELECT {_FULL} FROM incident WHERE {transaction.any_of('key')}", (transaction.list_value(keys),)
     )
-    return {row[0]: Full(row[0], tuple(row[11:]), *row[1:11]) for row in rows}
+    return {row[0]: _full(row) for row in rows}
+
+
+def _full(row: Sequence[Any]) -> Full:
+    return Full(row[0], tuple(row[_PLACES:]), *row[1:_PLACES])
+
+
+def living_after(
+    transaction: Transaction, source: str, stream: str, key: int, since: int | None, limit: int
+) -> list[tuple[str, Full]]:
+    """The next living incidents of a stream in the order they were first stored, with their ids; `since`: changed at the source
+    at or after that instant (epoch ms)."""
+    rows = transaction.all(
+        f"SELECT {_FULL}, id FROM incident WHERE key > ? AND source = ? AND stream = ? AND deleted_at IS NULL"
+        + (" AND source_updated_at >= ?" if since is not None else "")
+        + " ORDER BY key LIMIT ?",
+        (key, source, stream, *([since] if since is not None else []), limit),
+    )
+    return [(row[-1], _full(row[:-1])) for row in rows]
 
 
 def known_quarantine(transaction: Transaction, source: str, stream: str, raw_hash: bytes) -> bool:

@@ -95,7 +95,8 @@ class NewIncident:
 
 @dataclass(frozen=True, slots=True)
 class UpdatedIncident:
-    """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees."""
+    """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees. `raw_page` None: the
+    raw record came with this page."""
 
     key: int
     was_revision: int
@@ -105,6 +106,7 @@ class UpdatedIncident:
     raw_index: int
     list_hash: bytes | None
     deletion: str | None
+    raw_page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Change:
 
 @dataclass(slots=True)
 class PageWrite:
-    """One page, fully decided."""
+    """One page, fully decided. `state` None leaves the partition's state as it is; `people` replaces those of older raw pages."""
 
     source: str
     stream: str
@@ -178,9 +180,10 @@ class PageWrite:
     gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)
     enumeration: str | None = None
-    state: str = "{}"
+    state: str | None = None
     cursor: int | None = None
     position: str | None = None
     file: FileMark | None = None
     unidentified: bool = False
     superseded: list[str] = field(default_factory=list)
+    people: dict[int, list[list[PersonRecord]]] = field(default_factory=dict)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from hub.errors import StoreError
 from hub.mapping.values import PersonRecord
 from hub.store.store import Store, Transaction
 
-__all__ = ["RawRecord", "people_of", "raw_of", "raw_record"]
+__all__ = ["OpenPage", "RawRecord", "open_page", "people_of", "raw_of", "raw_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,29 @@ class RawRecord:
     mapping: str
     zone: str
     origin: str
+
+
+@dataclass(slots=True)
+class OpenPage:
+    """A whole raw page, opened: the slices and, in the same order, their people."""
+
+    slices: list[bytes]
+    people: list[list[PersonRecord]]
+    mapping: str
+    zone: str
+
+
+def open_page(store: Store, number: int) -> OpenPage:
+    """Open a raw page. StoreError if it is gone or cannot be opened with this key."""
+    with store.read() as transaction:
+        row = transaction.one("SELECT body, people, mapping, zone FROM raw_page WHERE id = ?", (number,))
+    if row is None:
+        raise StoreError("raw page {number} is gone", number=number, remedy="restore it from a backup, or refetch")
+    slices = store.keyring.open(row[0], "raw page", list[bytes])
+    people = (
+        store.keyring.open(row[1], "people", list[list[PersonRecord]]) if row[1] is not None else [[] for _ in slices]
+    )
+    return OpenPage(slices, people, row[2], row[3])
 
 
 def raw_of(store: Store, incident: str, revision: int | None = None) -> RawRecord | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from hub.errors import FencedError
 from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.values import PersonRecord
 from hub.store.known import Full
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.store import ConflictError, Store, Transaction
@@ -21,6 +22,7 @@ _CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
 _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
 )  # fmt: skip
+_SEARCHABLE = frozenset({"name", "phone", "id_number", "account"})
 _UPDATED = (
     *MAPPED_COLUMNS,
     "revision",
@@ -49,6 +51,10 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
         raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
         keys = _write_new(transaction, page, raw_page)
         _write_updates(transaction, page, raw_page, keys)
+        for number, people in page.people.items():
+            transaction.run(
+                "UPDATE raw_page SET people = ?, marks = ? WHERE id = ?", (*_sealed_people(store, people), number)
+            )
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
         _write_progress(transaction, page)
@@ -98,14 +104,16 @@ def _sealed(store: Store, raw: RawPage) -> tuple[bytes, bytes | None, bytes | No
     body = keyring.seal(raw.slices, "raw page")
     if not any(raw.people):
         return body, None, None
+    return body, *_sealed_people(store, raw.people)
+
+
+def _sealed_people(store: Store, people: list[list[PersonRecord]]) -> tuple[bytes, bytes]:
+    """The people of a page, and the sorted marks by which one of them can be found."""
+    mark = store.keyring.mark
     marks = {
-        keyring.mark(text)
-        for people in raw.people
-        for person in people
-        for name, text in person.items()
-        if name in ("name", "phone", "id_number", "account")
+        mark(text) for persons in people for person in persons for name, text in person.items() if name in _SEARCHABLE
     }
-    return body, keyring.seal(raw.people, "people"), b"".join(sorted(marks))
+    return store.keyring.seal(people, "people"), b"".join(sorted(marks))
 
 
 def _write_raw(
@@ -189,16 +197,13 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
     transaction.insert("revision", _REVISION_COLUMNS, old_rows)
     full, moved = [], []
     for item in page.updated:
+        place = (item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.list_hash)
         if item.row is None:
-            moved.append((item.raw_hash, raw_page, item.raw_index, item.list_hash, item.key, item.was_revision))
+            moved.append((*place, item.key, item.was_revision))
         else:
-            full.append(
-                (
-                    *item.row, item.revision, item.raw_hash, raw_page, item.raw_index, item.list_hash, page.mapping,
-                    page.mapping_version, page.run, page.now, page.now if item.deletion else None, item.deletion,
-                    item.key, item.was_revision,
-                )
-            )  # fmt: skip
+            gone = (page.now if item.deletion else None, item.deletion)
+            made_by = (page.mapping, page.mapping_version, page.run, page.now)
+            full.append((*item.row, item.revision, *place, *made_by, *gone, item.key, item.was_revision))
     touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
@@ -261,7 +266,8 @@ def _write_progress(transaction: Transaction, page: PageWrite) -> None:
         transaction.run(
             "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys)
         )
-    put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
+    if page.state is not None:
+        put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
     if page.file is not None:
         mark = page.file
         transaction.run(

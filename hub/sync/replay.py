@@ -4,15 +4,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-import msgspec
-
 from hub.clock import now_ms
 from hub.errors import HubError
 from hub.source.stream import Page
 from hub.store import leases, runs
 from hub.store.page import Lease
 from hub.store.quarantine import QuarantineRow, quarantined_raw, settle
-from hub.store.state import read_state
 from hub.store.store import Store
 from hub.store.write import write_page
 from hub.sync.decide import Decider
@@ -53,9 +50,7 @@ def _one(store: Store, job: StreamJob, entry: QuarantineRow, decider: Decider, l
     page = Page(rows=[raw.raw], next=None, requests=0, mapping=raw.mapping, zone=raw.zone)
     records = decider.records(page)
     write = decider.decide(page, records, decider.known(records), now_ms())
-    state = read_state(store, job.key, job.stream.name, job.partition)
-    write.number, write.cursor = result.pages, state.cursor if state else None
-    write.state = msgspec.json.encode(state.body).decode() if state else "{}"
+    write.number = result.pages
     write.raw = replace(write.raw, origin=f"quarantine {entry.id}")
     write_page(store, lease, write)
     if not write.counts.quarantined:

@@ -1,0 +1,193 @@
+"""Making incidents anew from their stored raw records, with today's mapping and code tables and without one request."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hub.clock import now_ms
+from hub.errors import HubError, Outcome
+from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.mapping import Mapper, UnmappableError
+from hub.store import leases, runs
+from hub.store.gaps import forget_gaps
+from hub.store.known import Full, living_after
+from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, UpdatedIncident
+from hub.store.raw import OpenPage, open_page
+from hub.store.store import Store
+from hub.store.write import write_page
+from hub.sync.job import StreamJob
+from hub.sync.result import RunResult
+from hub.sync.versions import changed_fields
+
+__all__ = ["FieldDiff", "RemapResult", "remap"]
+
+_LEASE_MS = 90_000
+_BATCH = 1000
+_SAMPLES = 20
+_PAGES_OPEN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDiff:
+    """One field of one incident that comes out differently, storage values."""
+
+    id: str
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(slots=True)
+class RemapResult:
+    """What a remap did or, dry, would do: `run`, how many records differ in which field, and some of the differences.
+    `unmappable`: records that today's mapping refuses; they keep the version they have."""
+
+    run: RunResult
+    fields: Counter[str] = field(default_factory=Counter)
+    samples: list[FieldDiff] = field(default_factory=list)
+    unmappable: int = 0
+
+
+def remap(
+    store: Store,
+    job: StreamJob,
+    owner: str,
+    *,
+    since: datetime | None = None,
+    dry_run: bool = False,
+    progress: Callable[[RunResult], None] | None = None,
+) -> RemapResult:
+    """Remap the living incidents of a stream, a thousand to a transaction, under its lease. Differences become revisions and
+    feed entries like any change. Interrupted, it can simply be run again."""
+    result = RemapResult(RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode="remap"))
+    work = _Remap(store, job, result, int(since.timestamp() * 1000) if since else None, progress or (lambda run: None))
+    try:
+        if dry_run:
+            work.go(None)
+        else:
+            _under_lease(store, job, owner, work, result.run)
+    except HubError as error:
+        result.run.outcome, result.run.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
+    if result.unmappable and result.run.outcome is Outcome.OK:
+        result.run.outcome = Outcome.PARTIAL
+    return result
+
+
+def _under_lease(store: Store, job: StreamJob, owner: str, work: "_Remap", run: RunResult) -> None:
+    lease = leases.acquire(store, job.lease_name, owner, _LEASE_MS, now_ms())
+    run.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
+    runs.open_run(store, lease, run.run_id, job.key, job.stream.name, job.partition, "remap", now_ms())
+    outcome, said = Outcome.FAILED, "a defect"
+    try:
+        work.go(lease)
+        outcome, said = Outcome.OK, ""
+    except HubError as error:
+        outcome, said = error.outcome, error.render()
+        raise
+    finally:
+        runs.close_run(store, run.run_id, outcome, None, said or None, now_ms())
+        leases.release(store, lease)
+
+
+class _Remap:
+    def __init__(
+        self,
+        store: Store,
+        job: StreamJob,
+        result: RemapResult,
+        since: int | None,
+        progress: Callable[[RunResult], None],
+    ) -> None:
+        self._store, self._job, self._result, self._since, self._progress = store, job, result, since, progress
+        self._mappers: dict[tuple[str, str], Mapper] = {}
+        self._pages: dict[int, OpenPage] = {}
+
+    def go(self, lease: Lease | None) -> None:
+        if lease is not None and self._since is None:
+            forget_gaps(self._store, self._job.key, self._job.stream.name)
+        for batch in self._batches():
+            write = self._decide(batch)
+            if lease is not None:
+                write_page(self._store, lease, write)
+            self._result.run.counts.add(write.counts)
+            self._result.run.pages += 1
+            self._progress(self._result.run)
+
+    def _batches(self) -> Iterator[list[tuple[str, Full]]]:
+        key = 0
+        while True:
+            with self._store.read() as transaction:
+                batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
+            if not batch:
+                return
+            yield batch
+            key = batch[-1][1].key
+
+    def _decide(self, batch: list[tuple[str, Full]]) -> PageWrite:
+        mapping, now, run = self._job.mapping, now_ms(), self._result.run
+        write = PageWrite(
+            source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind,
+            mapping=mapping.name, mapping_version=mapping.version, run=run.run_id, number=run.pages, now=now,
+            counts=Counts(fetched=len(batch)), requests=0, raw=RawPage([], [], None, mapping.name, "", "remap"),
+        )  # fmt: skip
+        for identity, full in batch:
+            self._one(write, identity, full)
+        write.counts.unchanged = write.counts.fetched - write.counts.changed
+        return write
+
+    def _one(self, write: PageWrite, identity: str, full: Full) -> None:
+        page = self._open(full.raw_page)
+        raw, reshape = page.slices[full.raw_index], self._job.stream.reshape
+        mapper = self._mapper(page.mapping, page.zone)
+        try:
+            mapped = mapper.map(reshape(raw) if reshape else raw)
+        except UnmappableError:
+            self._result.unmappable += 1
+            return
+        for gap in mapper.gaps():
+            count, first = write.gaps.get(gap, (0, identity))
+            write.gaps[gap] = (count + 1, first)
+            write.counts.unmapped += 1
+        if mapped.people != page.people[full.raw_index]:
+            page.people[full.raw_index] = mapped.people
+            write.people[full.raw_page] = page.people
+        if mapped.row != full.row:
+            self._changed(write, identity, full, mapped.row)
+
+    def _changed(self, write: PageWrite, identity: str, full: Full, row: tuple[Any, ...]) -> None:
+        fields = changed_fields(full.row, row)
+        self._result.fields.update(fields)
+        for name in fields:
+            if len(self._result.samples) < _SAMPLES:
+                place = MAPPED_COLUMNS.index(name)
+                self._result.samples.append(FieldDiff(identity, name, full.row[place], row[place]))
+        write.counts.changed += 1
+        write.old.append(
+            OldVersion(
+                full.key, identity, full.revision, full.row, full.raw_hash, full.raw_page, full.raw_index, full.mapping,
+                full.mapping_version, full.run, full.changed_at, full.deleted_at,
+            )
+        )  # fmt: skip
+        write.updated.append(
+            UpdatedIncident(
+                full.key, full.revision, row, full.revision + 1, full.raw_hash, full.raw_index, full.list_hash, full.deletion,
+                full.raw_page,
+            )
+        )  # fmt: skip
+        write.changes.append(Change("update", identity, full.revision + 1, fields))
+
+    def _open(self, number: int) -> OpenPage:
+        """Records stored together lie in one raw page, so a few open pages serve a whole batch."""
+        if number not in self._pages:
+            while len(self._pages) >= _PAGES_OPEN:
+                del self._pages[next(iter(self._pages))]
+            self._pages[number] = open_page(self._store, number)
+        return self._pages[number]
+
+    def _mapper(self, mapping: str, zone: str) -> Mapper:
+        if (mapping, zone) not in self._mappers:
+            self._mappers[mapping, zone] = self._job.mapper(mapping, zone)
+        return self._mappers[mapping, zone]
