@@ -112,6 +112,10 @@ class PeopleSpec(_Spec):
     each: str | None = Field(
         None, description="Path of a list of people; the other paths are then relative to an element."
     )
+    nature: FieldSpec | None = Field(None, description="Path that tells organisations from people.")
+    organization: tuple[str, ...] = Field(
+        (), description="Values of `nature` that mean an organisation: no person, see [[parties]]."
+    )
     name: FieldSpec | None = None
     phone: FieldSpec | None = None
     id_number: FieldSpec | None = None
@@ -124,6 +128,10 @@ class EachSpec(_Spec):
 
     each: str | None = None
     split: str | None = Field(None, description="Each part of a text instead of each element of a list.")
+    nature: FieldSpec | None = Field(None, description="Of parties: path that tells organisations from people.")
+    organization: tuple[str, ...] = Field(
+        (), description="Values of `nature` that mean an organisation: the others are left to [[people]]."
+    )
     values: dict[str, FieldSpec] = Field(default_factory=dict)
     optional: bool = False
 
@@ -131,7 +139,7 @@ class EachSpec(_Spec):
     @classmethod
     def _gather(cls, value: Any) -> Any:
         if isinstance(value, dict) and "values" not in value:
-            own = {key: value[key] for key in ("each", "split", "optional") if key in value}
+            own = {key: value[key] for key in ("each", "split", "nature", "organization", "optional") if key in value}
             return own | {"values": {key: item for key, item in value.items() if key not in own}}
         return value
 

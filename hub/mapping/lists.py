@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,13 @@ def people_function(compiler: "Compiler", spec: PeopleSpec) -> Callable[[Any], N
     node, elements = _elements(compiler.tree, spec.each, None, False)
     specs = {key: item for key in _PERSON_KEYS if (item := getattr(spec, key)) is not None}
     getters = {key: _getter(compiler, node, item, text_of) for key, item in specs.items()}
+    nature = _getter(compiler, node, spec.nature, text_of) if spec.nature else None
+    organization = frozenset(spec.organization)
 
     def people(record: Any) -> None:
         for element in elements(record):
+            if nature is not None and nature(element) in organization:
+                continue
             person = {key: text for key, get in getters.items() if (text := get(element))}
             if person:
                 if "id_number" in person and bad_id_number(person["id_number"]):
@@ -62,7 +67,7 @@ def list_function(compiler: "Compiler", target: str, specs: tuple[EachSpec, ...]
         if not items:
             return None
         if target == "steps":
-            items.sort(key=lambda item: item.get("at", ""))
+            items.sort(key=lambda item: item.get("at", inf))
         for item in items:
             for key in _INSTANT_KEYS & item.keys():
                 item[key] = iso_utc(item[key])
@@ -85,9 +90,13 @@ def _each_reader(compiler: "Compiler", target: str, spec: EachSpec) -> Callable[
                 compiler, node, item, compiler.instant(item) if key in _INSTANT_KEYS else text_of, key
             )
     needed = _NEEDED[target]
+    nature = _getter(compiler, node, spec.nature, text_of) if spec.nature else None
+    organization = frozenset(spec.organization)
 
     def read(record: Any) -> Iterator[dict[str, Any]]:
         for element in elements(record):
+            if nature is not None and nature(element) not in organization:
+                continue
             found = {key: value for key, get in getters.items() if (value := get(element)) is not None}
             if any(key in found for key in needed):
                 yield {**fixed, **found}

@@ -19,6 +19,8 @@ from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes, PersonRecord
 __all__ = ["Mapped", "Mapper", "Mapping", "Mappings", "UnmappableError"]
 
 _FLAGS_AT = MAPPED_COLUMNS.index("flags")
+_FREE_TEXT = frozenset(MAPPED_COLUMNS.index(name) for name in ("title", "description", "result", "answer", "steps"))
+_MASK = "***"
 
 
 class UnmappableError(Exception):
@@ -69,6 +71,8 @@ class Mapper:
             raise UnmappableError(self._diagnose(record)) from None
         if b"\\u0000" in raw:
             row = self._without_nul(row)
+        if notes.people:
+            row = _without_people(row, notes.people)
         return Mapped(row, notes.people)
 
     def gaps(self) -> list[CodeGap]:
@@ -102,6 +106,19 @@ class Mapper:
             return row
         self._notes.flags.append(Flag.NUL_REPLACED)
         return (*clean[:_FLAGS_AT], self._flags(), *clean[_FLAGS_AT + 1 :])
+
+
+def _without_people(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[Any, ...]:
+    """Free text repeats whom it is about ("对…的处罚"): there a person's name, phone and ID number are masked."""
+    told = {person[key] for person in people for key in ("name", "phone", "id_number") if key in person}
+    # Longest first, so that a name inside a longer one leaves no rest behind. One character is no name.
+    texts = sorted((text for text in told if len(text) > 1), key=len, reverse=True)
+    clean = list(row)
+    for place in _FREE_TEXT:
+        if clean[place]:
+            for text in texts:
+                clean[place] = clean[place].replace(text, _MASK)
+    return tuple(clean)
 
 
 @dataclass(frozen=True, slots=True)
