@@ -144,7 +144,8 @@ _ROWS = _envelope("datas.rows", total="datas.total")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Api:
     """The wire facts of one stream. `time` and `form`: the path of its time of change, and how that travels both ways;
-    `most`: the largest page it serves; more is silently cut, and a short page would end the reading."""
+    `most`: the largest page it serves; more is silently cut, and a short page would end the reading. `personal`: texts
+    that repeat a natural person's name."""
 
     title: str
     native_id: str
@@ -152,6 +153,7 @@ class _Api:
     envelope: Envelope
     form: Literal["local", "epoch_ms"] = "local"
     most: int = 1000
+    personal: tuple[str, ...] = ()
 
     def endpoint(self, config: GatewayConfig, path: str, window: WindowNames) -> Endpoint:
         in_headers, posts = config.carry == "headers", config.method == "POST"
@@ -207,6 +209,7 @@ class InternetSupervision(_Gateway):
                 native_id=api.native_id,
                 endpoint=api.endpoint(config, path, config.window),
                 cursor=api.cursor(),
+                personal=api.personal,
                 operation="cd_operation",
                 log=True,
                 complete=False,
@@ -233,25 +236,26 @@ class EnforcementSupervision(_Gateway):
                 native_id=api.native_id,
                 endpoint=api.endpoint(config, path, getattr(config.windows, name)),
                 cursor=api.cursor(),
+                personal=api.personal,
             )
             for name, api in _ENFORCEMENT.items()
             if (path := getattr(config.apis, name))
         )
 
 
-def _log(title: str, envelope: Envelope) -> _Api:
-    return _Api(title=title, native_id="record_unique_identity", time="cd_time", envelope=envelope)
+def _log(title: str, envelope: Envelope, *personal: str) -> _Api:
+    return _Api(title=title, native_id="record_unique_identity", time="cd_time", envelope=envelope, personal=personal)
 
 
 _INTERNET = {
-    "inspections": _log("行政检查", _SUCCESS),
-    "penalties": _log("行政处罚", _RESULT),
-    "coercions": _log("行政强制", _BARE),
-    "other_acts": _log("其他行为", _BODY),
+    "inspections": _log("行政检查", _SUCCESS, "check_action_name", "supervise_object"),
+    "penalties": _log("行政处罚", _RESULT, "punishActionName"),
+    "coercions": _log("行政强制", _BARE, "qzxwmc"),
+    "other_acts": _log("其他行为", _BODY, "act_name"),
     "check_tasks": _log("双随机抽查结果", _BARE),
 }
 _ENFORCEMENT = {
-    "cases": _Api(title="案件", native_id="AJBH", time="SJC", envelope=_ROWS),
+    "cases": _Api(title="案件", native_id="AJBH", time="SJC", envelope=_ROWS, personal=("AJMC",)),
     "supervision_leads": _Api(
         title="监督线索", native_id="leadId", time="updateTime", envelope=_RESULT, form="epoch_ms", most=500
     ),
