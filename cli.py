@@ -24,6 +24,22 @@ COMMANDS = {
     "init": ("init", "Write a commented hub.toml, the key and the store."),
     "upgrade": ("upgrade", "Bring the store to this hub's schema."),
     "plugins": ("plugins", "List the installed plugins and how they fare."),
+    "settings": ("settings", "Show the settings and where each comes from."),
+    "check": ("check", "Try every stream: reach, credentials, pages, mapping, codes."),
+    "preview": ("preview", "Show raw records beside the incidents they become."),
+    "sync": ("sync", "Sync sources now."),
+    "serve": ("serve", "Sync on schedule until stopped."),
+    "status": ("status", "Show how every stream stands."),
+    "runs": ("runs", "What was run, when, and how it ended."),
+    "incidents": ("incidents", "Read incidents."),
+    "changes": ("changes", "Read the change feed."),
+    "quarantine": ("quarantine", "Records set aside: look, try again, give up."),
+    "deletions": ("deletions", "Deletions that wait for a decision."),
+    "codes": ("codes", "Codes nobody has mapped."),
+    "state": ("state", "Positions of the streams."),
+    "store": ("store", "Backup and restore."),
+    "sandbox": ("sandbox", "Serve all upstream systems on this machine, for trying and training."),
+    "demo": ("demo", "Sync a sandbox city and show what came of it."),
 }
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -117,3 +133,7 @@ def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType |
 def _session(context: click.Context) -> Session:
     session = context.find_object(Session)
     return session if session is not None else Session()
+
+
+if __name__ == "__main__":
+    main()

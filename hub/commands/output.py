@@ -1,9 +1,9 @@
 """How a command answers: tables for people, or JSON alone on stdout, one object a line."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from rich.table import Table
 from hub.config import redactor
 from hub.locale import Language, title, translate
 
-__all__ = ["Column", "Output", "clock_time"]
+__all__ = ["Column", "Output", "clock_time", "instant"]
 
 _COLOURS = {
     "ok": "green", "loaded": "green", "closed": "green", "partial": "yellow", "busy": "yellow", "failing": "yellow",
@@ -29,7 +29,7 @@ _COLOURS = {
 class Column:
     """One column of a table: the record's key, its heading (an English literal, translated) and how values are shown.
 
-    `show`: text; count (right-aligned); time (epoch ms or an aware datetime, shown in the zone of `[defaults]`); span
+    `show`: text; count (right-aligned); time (an aware datetime, shown in the zone of `[defaults]`); span
     (seconds); or the name of a group of titles (status, kind, outcome …).
     """
 
@@ -86,6 +86,45 @@ class Output:
                 table.add_row(translate(column.heading, self.lang), self._cell(record[column.key], column.show))
         self._print(table)
 
+    def heading(self, text: str) -> None:
+        """A line above what follows, for people."""
+        if self.format == "table":
+            self._write(f"\n{text}\n")
+
+    def fields(self, record: Mapping[str, Any]) -> None:
+        """A line a field that has a value, under the field's own name, which is also its column in `incident_v1`."""
+        shown = {key: value for key, value in record.items() if value not in (None, "", [])}
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for key, line in zip(shown, self._lines(shown), strict=True):
+            table.add_row(key, escape(line.partition(": ")[2]))
+        self._print(table)
+
+    def beside(self, record: Mapping[str, Any], left: str, right: str) -> None:
+        """Two of a record's values next to each other, the others as heading; or one JSON object."""
+        if self.format == "json":
+            self.json(record)
+            return
+        self._write(" · ".join(str(item) for key, item in record.items() if item and key not in (left, right)) + "\n")
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 1, 0))
+        table.add_column(overflow="fold", ratio=1)
+        table.add_column(overflow="fold", ratio=1)
+        table.add_row(*(escape("\n".join(self._lines(record.get(key)))) for key in (left, right)))
+        self._print(table)
+
+    def _lines(self, value: Any) -> Iterator[str]:
+        """A value as `key: value` lines, nested ones as JSON."""
+        if not isinstance(value, Mapping):
+            yield "" if value is None else str(value)
+            return
+        for key, item in value.items():
+            if isinstance(item, datetime):
+                item = clock_time(item, self.zone)
+            elif isinstance(item, Mapping | list):
+                item = msgspec.json.encode(self._plain(item)).decode()
+            yield f"{key}: {item}"
+
     def json(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line. Instants carry the offset of the zone."""
         self._write(msgspec.json.encode(self._plain(record)).decode() + "\n")
@@ -129,13 +168,16 @@ class Output:
         sys.stdout.flush()
 
 
-def clock_time(value: int | datetime | date, zone: ZoneInfo) -> str:
-    """`2026-01-31 08:15:02` in the zone; of epoch milliseconds or an aware datetime. A bare date stays one."""
-    if isinstance(value, int):
-        value = datetime.fromtimestamp(value / 1000, UTC)
-    if isinstance(value, datetime):
-        return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-    return value.isoformat()
+def clock_time(value: datetime | str, zone: ZoneInfo) -> str:
+    """`2026-01-31 08:15:02` in the zone; of an aware datetime or its ISO text."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def instant(ms: int | None) -> datetime | None:
+    """The store's epoch milliseconds as an aware datetime, for printing."""
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms is not None else None
 
 
 def _span(seconds: float) -> str:

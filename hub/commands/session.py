@@ -1,10 +1,12 @@
 """What every command works with: options that all share, settings, plugins, and the way to answer."""
 
-from collections.abc import Callable
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -13,6 +15,10 @@ from hub.config import Environment, Settings, load
 from hub.errors import ConfigError, HubError
 from hub.locale import Language, language, translator
 from hub.plugins import Plugins, load_plugins
+
+if TYPE_CHECKING:
+    from hub.store import Store
+    from hub.sync.sources import Hub
 
 __all__ = ["Command", "Group", "Session", "pass_session", "shared_options"]
 
@@ -65,6 +71,39 @@ class Session:
             output.zone = self.settings.zone
         return output
 
+
+    @contextmanager
+    def store(self, *, with_key: bool = True) -> "Iterator[Store]":
+        """The store, its schema and key checked, closed at the end of the block."""
+        from hub.store import open_store
+
+        store = open_store(self.settings, with_key=with_key)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def hub(self) -> "Iterator[Hub]":
+        """Settings, plugins and store together, for what opens sources."""
+        from hub.sync.sources import Hub
+
+        with self.store() as store:
+            yield Hub(self.settings, self.plugins, store)
+
+    def key_of(self, source: str | None) -> str | None:
+        """What the store calls a source that hub.toml calls so; a name hub.toml does not have may still be there."""
+        settings = self.settings.sources.get(source) if source else None
+        return settings.key or source if settings else source
+
+    def name_of(self, key: str) -> str:
+        """What hub.toml calls a source that the store calls so; the key itself if it has no such source."""
+        return next((name for name, source in self.settings.sources.items() if (source.key or name) == key), key)
+
+    @property
+    def actor(self) -> str:
+        """Who is at the command line, for the audit log."""
+        return getpass.getuser()
 
     def wording(self, error: HubError) -> str:
         """An error's line in the operator's language, with source and stream in front."""

@@ -28,8 +28,8 @@ TEXT_WINDOW_DAYS = 90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentFilter:
-    """What to list. `source` is the store's key of it; `region` and `category` match their beginnings; `since` is when it
-    happened, epoch ms; `text` is looked for in title, description and address.
+    """What to list. `source` is the store's key of it; `region` and `category` match their beginnings; `since` is
+    when it happened, epoch ms; `text` is looked for in title, description and address.
     """
 
     source: str | None = None

@@ -28,7 +28,6 @@ class StreamOverview:
     quarantined: int = 0
     unmapped: int = 0
     held: int = 0
-    next_due_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,6 @@ _COUNTS = {
     "quarantined": "SELECT source, stream, count(*) FROM quarantine WHERE status = 'open' GROUP BY source, stream",
     "unmapped": "SELECT source, stream, count(*) FROM code_gap GROUP BY source, stream",
     "held": "SELECT source, stream, sum(records) FROM deletion WHERE status = 'held' GROUP BY source, stream",
-    "next_due_at": "SELECT source, stream, min(next_due_at) FROM schedule GROUP BY source, stream",
 }
 
 

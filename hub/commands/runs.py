@@ -1,0 +1,82 @@
+"""`hub runs`: the run book."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from hub.commands.output import Column, instant
+from hub.commands.session import Group, Session, pass_session
+from hub.errors import FailedError
+from hub.store.runs import RunRow, list_runs, read_run
+
+__all__ = ["command"]
+
+COLUMNS = (
+    Column("run_id", "Run"),
+    Column("started_at", "Began", "time"),
+    Column("source", "Source"),
+    Column("stream", "Stream"),
+    Column("mode", "Mode", "mode"),
+    Column("outcome", "Outcome", "outcome"),
+    Column("fetched", "Read", "count"),
+    Column("new", "New", "count"),
+    Column("changed", "Changed", "count"),
+    Column("quarantined", "Quarantined", "count"),
+    Column("tombstoned", "Deleted", "count"),
+    Column("duration_s", "Took", "span"),
+    Column("error", "Error"),
+)
+DETAIL = (
+    *COLUMNS[:2],
+    Column("finished_at", "Ended", "time"),
+    *COLUMNS[2:7],
+    *COLUMNS[7:11],
+    Column("unchanged", "Unchanged", "count"),
+    Column("stale", "Stale", "count"),
+    Column("unmapped", "Unmapped", "count"),
+    Column("requests", "Requests", "count"),
+    Column("pages", "Pages", "count"),
+    Column("cursor", "Cursor", "time"),
+    Column("worker", "Worker"),
+    *COLUMNS[11:],
+)
+
+
+@click.group("runs", cls=Group)
+def command() -> None:
+    """What was run, when, and how it ended."""
+
+
+@command.command("list")
+@click.option("--source", metavar="SOURCE", help="Only this source.")
+@click.option("--stream", metavar="STREAM", help="Only this stream.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many.")
+@pass_session
+def list_(session: Session, source: str | None, stream: str | None, limit: int) -> None:
+    """The latest runs, newest first."""
+    with session.store(with_key=False) as store:
+        rows = list_runs(store, source=session.key_of(source), stream=stream, limit=limit)
+    session.output.rows([_record(row) for row in rows], COLUMNS, empty="nothing was run yet")
+
+
+@command.command("show")
+@click.argument("run", metavar="RUN")
+@pass_session
+def show(session: Session, run: str) -> None:
+    """One run with all its counts. The beginning of its id is enough."""
+    with session.store(with_key=False) as store:
+        row = read_run(store, run)
+    if row is None:
+        raise FailedError("there is no run {run}", run=run, remedy="`hub runs list` shows them")
+    session.output.record(_record(row), DETAIL)
+
+
+def _record(row: RunRow) -> dict[str, Any]:
+    values = asdict(row)
+    ended = row.finished_at
+    return {
+        "run_id": values.pop("id"), **values.pop("counts"), **values, "started_at": instant(row.started_at),
+        "finished_at": instant(ended), "cursor": instant(row.cursor),
+        "duration_s": (ended - row.started_at) / 1000 if ended is not None else None,
+    }

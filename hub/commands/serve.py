@@ -1,0 +1,26 @@
+"""`hub serve`: run the schedules until stopped."""
+
+import click
+
+from hub.commands.session import Command, Session, pass_session
+from hub.commands.stopping import stopping
+from hub.commands.sync import run_record
+from hub.schedule.serve import serve
+from hub.sync.result import RunResult
+
+__all__ = ["command"]
+
+
+@click.command("serve", cls=Command)
+@pass_session
+def command(session: Session) -> None:
+    """Sync every source on its schedule until stopped; SIGTERM and SIGINT finish the page in hand."""
+    with session.hub() as hub, stopping() as stop:
+        output = session.output
+
+        def done(result: RunResult) -> None:
+            if output.format == "json":
+                output.json(run_record(session, result))
+
+        output.say("serving; stop with Ctrl-C or SIGTERM")
+        serve(hub, stop, done)

@@ -1,0 +1,100 @@
+"""`hub state`: where each stream stands."""
+
+from typing import Any
+
+import click
+
+from hub.clock import now, now_ms
+from hub.commands.moment import MOMENT
+from hub.commands.output import Column, instant
+from hub.commands.session import Group, Session, pass_session
+from hub.config import Start
+from hub.errors import FailedError
+from hub.store.audit import record_action
+from hub.store.state import StateRow, clear_state, list_states, read_state, set_cursor
+
+__all__ = ["command"]
+
+COLUMNS = (
+    Column("source", "Source"),
+    Column("stream", "Stream"),
+    Column("partition", "Partition"),
+    Column("cursor", "Cursor", "time"),
+    Column("unfinished", "Unfinished"),
+    Column("updated_at", "Stored", "time"),
+)
+partition = click.option("--partition", default="", metavar="PARTITION", help="The partition, if the stream has any.")
+
+
+@click.group("state", cls=Group)
+def command() -> None:
+    """Positions of the streams: everything the source changed before the cursor is read."""
+
+
+@command.command("list")
+@pass_session
+def list_(session: Session) -> None:
+    """Every position."""
+    with session.store(with_key=False) as store:
+        rows = list_states(store)
+    session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="no stream was synced yet")
+
+
+@command.command("get")
+@click.argument("source", metavar="SOURCE")
+@click.argument("stream", metavar="STREAM")
+@partition
+@pass_session
+def get(session: Session, source: str, stream: str, partition: str) -> None:
+    """One position."""
+    with session.store(with_key=False) as store:
+        row = read_state(store, session.key_of(source) or source, stream, partition)
+    if row is None:
+        raise FailedError("{source}/{stream} has no position", source=source, stream=stream,
+                          remedy="`hub state list` shows those there are")
+    session.output.record(_record(session, row), COLUMNS)
+
+
+@command.command("set")
+@click.argument("source", metavar="SOURCE")
+@click.argument("stream", metavar="STREAM")
+@click.argument("cursor", metavar="WHEN", type=MOMENT)
+@partition
+@pass_session
+def set_(session: Session, source: str, stream: str, cursor: Start, partition: str) -> None:
+    """Move the cursor by hand; the next sync reads from there, less its lookback."""
+    key, at = session.key_of(source) or source, cursor.instant(now(), session.settings.defaults.zone)
+    with session.store() as store:
+        set_cursor(store, key, stream, partition, int(at.timestamp() * 1000), now_ms())
+        record_action(store, actor=session.actor, action="state set", target=f"{key}/{stream}", reason=cursor.text,
+                      now=now_ms())
+        row = read_state(store, key, stream, partition)
+    if row is not None:
+        session.output.record(_record(session, row), COLUMNS)
+
+
+@command.command("clear")
+@click.argument("source", metavar="SOURCE")
+@click.argument("stream", metavar="[STREAM]", required=False)
+@pass_session
+def clear(session: Session, source: str, stream: str | None) -> None:
+    """Forget positions; the next sync reads from `start` again. Incidents stay."""
+    key = session.key_of(source) or source
+    with session.store() as store:
+        count = clear_state(store, key, stream)
+        record_action(store, actor=session.actor, action="state clear", target=f"{key}/{stream or '*'}", reason="",
+                      now=now_ms())
+    session.output.say("{count} positions forgotten", count=count)
+    if session.format == "json":
+        session.output.json({"cleared": count})
+
+
+def _record(session: Session, row: StateRow) -> dict[str, Any]:
+    reading = row.body.get("reading")
+    shown: Any = row.body if session.format == "json" else None
+    if session.format == "table" and reading:
+        shown = session.output.text("{mode}, {pages} pages read", mode=reading["mode"], pages=reading.get("pages", 0))
+    return {
+        "source": row.source, "stream": row.stream, "partition": row.partition, "cursor": instant(row.cursor),
+        "unfinished": shown, "updated_at": instant(row.updated_at),
+    }

@@ -1,0 +1,91 @@
+"""`hub status`: how every stream stands."""
+
+from typing import Any
+
+import click
+
+from hub.clock import now_ms
+from hub.commands.output import Column, instant
+from hub.commands.session import Command, Session, pass_session
+from hub.errors import HubError, Outcome, worst
+from hub.store.due import list_schedules
+from hub.store.overview import StreamOverview, stream_overviews
+from hub.sync.sources import Hub
+
+__all__ = ["command"]
+
+COLUMNS = (
+    Column("source", "Source"),
+    Column("title", "System"),
+    Column("stream", "Stream"),
+    Column("outcome", "Last", "outcome"),
+    Column("good_at", "Last good", "time"),
+    Column("age_s", "Age", "span"),
+    Column("freshness_s", "Objective", "span"),
+    Column("lag_s", "Lag", "span"),
+    Column("open", "Open", "count"),
+    Column("quarantined", "Quarantined", "count"),
+    Column("unmapped", "Unmapped", "count"),
+    Column("held", "Held", "count"),
+    Column("next_due_at", "Next", "time"),
+    Column("error", "Error"),
+)
+
+
+@click.command("status", cls=Command)
+@click.argument("sources", metavar="[SOURCE]…", nargs=-1)
+@pass_session
+def command(session: Session, sources: tuple[str, ...]) -> int:
+    """Show each stream's last outcome, freshness, lag and open questions. Exit code 6 if one is overdue."""
+    with session.hub() as hub:
+        rows = _rows(session, hub, sources)
+    output = session.output
+    output.rows(rows, COLUMNS, empty="no source is enabled in hub.toml")
+    return worst(Outcome.BREACHED if row["breached"] else Outcome.OK for row in rows)
+
+
+def _rows(session: Session, hub: Hub, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    known, now = stream_overviews(hub.store), now_ms()
+    due = {(row.source, row.stream): row.next_due_at for row in list_schedules(hub.store)}
+    rows = []
+    for name in hub.source_names(sources):
+        key = session.key_of(name) or name
+        streams = {stream: line for (source, stream), line in known.items() if source == key}
+        problem, title, declared = _declared(session, hub, name)
+        for stream in declared:
+            streams.setdefault(stream, StreamOverview(key, stream))
+        for stream, line in sorted(streams.items()) or [("", StreamOverview(key, ""))]:
+            row = _row(session, name, line, now)
+            row["title"], row["stream"], row["next_due_at"] = title, stream, instant(due.get((name, stream)))
+            if problem is not None:
+                row["outcome"], row["error"] = problem.outcome, session.wording(problem)
+            rows.append(row)
+    return rows
+
+
+def _declared(session: Session, hub: Hub, name: str) -> tuple[HubError | None, str, list[str]]:
+    """What is wrong with the section if anything, the system's title, and the streams its connector declares."""
+    try:
+        if name in hub.settings.problems:
+            raise hub.settings.problems[name].error
+        settings = hub.settings.sources[name]
+        connector = hub.plugins.connector(settings.connector)()
+        title = connector.title if session.lang == "zh" else connector.title_en
+        return None, title, [stream.name for stream in connector.streams(settings.connector_config(connector.Config))]
+    except HubError as error:
+        return error, "", []
+
+
+def _row(session: Session, name: str, line: StreamOverview, now: int) -> dict[str, Any]:
+    settings = session.settings.sources.get(name)
+    objective = settings.freshness.total_seconds() if settings else None
+    age = (now - line.good_at) / 1000 if line.good_at is not None else None
+    return {
+        "source": name, "title": "", "stream": "", "outcome": line.outcome, "finished_at": instant(line.finished_at),
+        "good_at": instant(line.good_at), "age_s": age, "freshness_s": objective,
+        "breached": bool(age is not None and objective is not None and age > objective),
+        "lag_s": (now - line.cursor) / 1000 if line.cursor is not None else None, "living": line.living,
+        "open": line.open, "quarantined": line.quarantined, "unmapped": line.unmapped, "held": line.held,
+        "next_due_at": None, "error": line.error,
+    }
+

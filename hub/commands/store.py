@@ -1,0 +1,45 @@
+"""`hub store`: copies of the whole store."""
+
+from pathlib import Path
+
+import click
+
+from hub.commands.session import Group, Session, pass_session
+from hub.store import Store
+from hub.store.backup import backup, restore
+from hub.store.crypto import Keyring
+
+__all__ = ["command"]
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group("store", cls=Group)
+def command() -> None:
+    """Copies of the store. They are of no use without its key: keep that too, elsewhere."""
+
+
+@command.command("backup")
+@click.argument("file", metavar="FILE", type=FILE)
+@pass_session
+def backup_(session: Session, file: Path) -> None:
+    """Write the whole store, as of one instant, into a new SQLite file; syncs may go on meanwhile."""
+    with session.store() as store:
+        count = backup(store, file)
+    session.output.say("{count} incidents are in {file}", count=count, file=file)
+    if session.format == "json":
+        session.output.json({"file": file, "incidents": count})
+
+
+@command.command("restore")
+@click.argument("file", metavar="FILE", type=FILE)
+@pass_session
+def restore_(session: Session, file: Path) -> None:
+    """Fill the store of hub.toml, which must be empty, from a backup."""
+    settings = session.settings
+    store = Store(settings.store.url, Keyring(settings.store.secret_key()))
+    count = restore(store, file)
+    store.close()
+    session.output.say("{count} incidents were restored from {file}", count=count, file=file)
+    if session.format == "json":
+        session.output.json({"file": file, "incidents": count})

@@ -1,0 +1,69 @@
+"""`hub sync`: run streams now."""
+
+from typing import Any
+
+import click
+
+from hub.commands.output import Column, Output
+from hub.commands.progress import SyncProgress
+from hub.commands.session import Command, Session, pass_session
+from hub.commands.stopping import stopping
+from hub.errors import EXIT_CODES, Outcome, worst
+from hub.sync.result import RunResult
+from hub.sync.run import RunOptions
+
+__all__ = ["RUN_COLUMNS", "command", "run_record"]
+
+RUN_COLUMNS = (
+    Column("source", "Source"),
+    Column("stream", "Stream"),
+    Column("outcome", "Outcome", "outcome"),
+    Column("fetched", "Read", "count"),
+    Column("new", "New", "count"),
+    Column("changed", "Changed", "count"),
+    Column("unchanged", "Unchanged", "count"),
+    Column("quarantined", "Quarantined", "count"),
+    Column("tombstoned", "Deleted", "count"),
+    Column("unmapped", "Unmapped", "count"),
+    Column("duration_s", "Took", "span"),
+    Column("error", "Error"),
+)
+
+
+@click.command("sync", cls=Command)
+@click.argument("sources", metavar="[SOURCE]…", nargs=-1)
+@click.option("--stream", metavar="STREAM", help="Only this stream of each source.")
+@click.option("--full-refresh", is_flag=True, help="Read everything again; what is gone upstream is marked as deleted.")
+@click.option("--dry-run", is_flag=True, help="Read and decide, but write nothing.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N",
+              help="Stop each stream after about N records; the next sync goes on from there.")
+@pass_session
+def command(
+    session: Session, sources: tuple[str, ...], stream: str | None, full_refresh: bool, dry_run: bool, limit: int | None
+) -> int:
+    """Sync the named sources, or every enabled one. The exit code is that of the worst outcome."""
+    options = RunOptions(full_refresh=full_refresh, dry_run=dry_run, limit=limit)
+    with session.hub() as hub, stopping() as stop:
+        output = session.output
+        with SyncProgress(output) as progress:
+
+            def done(result: RunResult) -> None:
+                progress.done(result)
+                if output.format == "json":
+                    output.json(run_record(session, result))
+
+            names = hub.source_names(sources)
+            results = hub.sync(names, options, stream=stream, stop=stop, progress=progress.page, done=done)
+    if output.format == "table":
+        _table(session, output, results)
+    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(result.outcome for result in results)
+
+
+def run_record(session: Session, result: RunResult) -> dict[str, Any]:
+    """A run as `--output json` prints it, its error in the operator's language."""
+    return {**result.as_json(), "error": session.wording(result.error) if result.error else None}
+
+
+def _table(session: Session, output: Output, results: list[RunResult]) -> None:
+    rows = [run_record(session, result) for result in sorted(results, key=lambda run: (run.source, run.stream))]
+    output.rows(rows, RUN_COLUMNS, empty="no source is enabled in hub.toml")
