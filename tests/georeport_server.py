@@ -1,6 +1,6 @@
 """A small Open311 GeoReport v2 server over the rows of the 311 sample: JSON and XML, `updated_after`, `start_date`.
 
-It reads the published columns by itself (nothing of the hub's is used) and grants at most 100 rows a page without a word.
+It reads the published columns by itself (nothing of the hub is used) and grants at most 100 rows a page, untold.
 """
 
 import json

@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-
 from georeport_server import Served, georeport_server
+
 from hub.errors import Outcome
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.testing.project import HubProject, hub_project
