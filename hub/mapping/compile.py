@@ -23,6 +23,7 @@ from hub.mapping.transforms import (
     bad_credit_code,
     bad_id_number,
     code_reader,
+    is_id_number,
     only,
     text_of,
     titles_reader,
@@ -224,6 +225,7 @@ class Compiler:
         absent = FieldSpec()
         specs = tuple(item or absent for item in (spec.name, spec.code, spec.kind, spec.address))
         person, notes = frozenset(spec.person), self.notes
+        anything = "*" in person
         spans, start = [], 0
         for item in specs:
             spans.append((start, start + len(item.paths), self.value(item)))
@@ -235,7 +237,7 @@ class Compiler:
             )
             if name is None and code is None:
                 return (None, None, None)
-            if kind in person:
+            if kind in person or (kind and anything) or (code and is_id_number(code)):
                 found = {"role": "subject", "name": name, "id_number": code, "address": address}
                 notes.people.append({key: item for key, item in found.items() if item})
                 if code and bad_id_number(code):

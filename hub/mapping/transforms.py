@@ -1,5 +1,6 @@
 """From a leaf of the source's record to a storage-ready value: small functions, bound once when a mapping is compiled."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -11,13 +12,23 @@ from hub.incident import Flag
 from hub.mapping.codes import CodeTable
 from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes
 
-__all__ = ["amount_reader", "bad_credit_code", "bad_id_number", "code_reader", "only", "text_of", "titles_reader"]
+__all__ = [
+    "amount_reader",
+    "bad_credit_code",
+    "bad_id_number",
+    "code_reader",
+    "is_id_number",
+    "only",
+    "text_of",
+    "titles_reader",
+]
 
 Coded = tuple[str | None, str | None, str | None]
 """hub code, the source's code, the source's text."""
 
 _FEN = {"元": Decimal(100), "万元": Decimal(1_000_000)}
 _MAX_FEN = 2**62
+_ID_NUMBER = re.compile(r"[1-9]\d{5}(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]")
 
 
 def text_of(value: Leaf) -> str | None:
@@ -109,6 +120,14 @@ def titles_reader(table: CodeTable | None, separator: str | None, notes: Notes) 
 def bad_credit_code(code: str) -> bool:
     """True if an 18-character unified social credit code (GB 32100) fails its check; companies repeat, so it is remembered."""
     return not uscc.is_valid(code)
+
+
+def is_id_number(code: str) -> bool:
+    """True if a code is a citizen's ID number by its shape, right or not; a credit code of that shape is none.
+
+    Whatever a source says of a subject, an ID number never gets into an incident.
+    """
+    return bool(_ID_NUMBER.fullmatch(code)) and (not bad_id_number(code) or bad_credit_code(code))
 
 
 def bad_id_number(number: str) -> bool:
