@@ -174,7 +174,7 @@ class StreamRun:
         stored = decider.known(records)
         if job.stream.two_step:
             before = fetcher.requests
-            self._details(records, stored, fetcher)
+            self._details(records, stored, fetcher, decider)
             page = replace(page, requests=page.requests + fetcher.requests - before)
         for _ in range(_CONFLICTS):
             write = decider.decide(page, records, stored, now_ms())
@@ -220,9 +220,9 @@ class StreamRun:
             reading.read = not following(self._job.stream, reading, source_now)
         return reading
 
-    def _details(self, records: list[Record], stored: dict[str, Known], fetcher: Fetcher) -> None:
+    @staticmethod
+    def _details(records: list[Record], stored: dict[str, Known], fetcher: Fetcher, decider: Decider) -> None:
         """For two-step streams: fetch what the list shows as new or changed; the rest keeps the hash it is known by."""
-        reshape = self._job.stream.reshape
         for record in records:
             if record.head is None:
                 continue
@@ -232,11 +232,16 @@ class StreamRun:
                 record.raw_hash = found.raw_hash
                 continue
             try:
-                record.raw = fetcher.detail(record.raw)
-                record.flat = reshape(record.raw) if reshape else record.raw
-                record.raw_hash = hashlib.sha256(record.raw).digest()
+                detail = fetcher.detail(record.raw)
             except EnvelopeError as error:
                 record.problem = f"its detail: {error.render()}"
+                continue
+            (full,) = decider.records(Page([detail], None))
+            record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
+            if full.head is None:
+                record.problem = f"its detail: {full.problem}"
+            elif full.head.id != record.head.id:
+                record.problem = "its detail is of another record"
 
     def _conclude(self, lease: Lease, reading: Reading, cursor: int | None) -> None:
         """The reading is whole: bury what a proven enumeration did not see, then move the cursor."""
