@@ -85,13 +85,14 @@ class City:
             record.versions.append(record.last._replace(at=at + 3600, op="d"))
         return record
 
-    def _report(self, shelf: Shelf, event: Event, reported: int) -> Record:
-        """A new record of an event, in its first state."""
+    def _report(self, shelf: Shelf, event: Event, reported: int, moving: bool = False) -> Record:
+        """A new record of an event, in its first state. In a moving city none is dated earlier than `reported`."""
         rng, spec = self.rng, shelf.spec
         number = len(shelf.records) + 1
         if shelf.records and rng.random() * 100 < _SAME_TIME_PERCENT:
             before = shelf.records[-1].reported
-            reported = before if abs(before - reported) < DAY else reported
+            if (0 if moving else -DAY) < before - reported < DAY:
+                reported = before
         occurred = min(event.at + rng.randrange(-120, 180), reported - 60)
         if spec.at_receipt:
             occurred = reported
@@ -174,7 +175,7 @@ class City:
     def _add(self, shelf: Shelf, reported: int) -> Record:
         event = make_event(self.rng, self.population, len(self.events) + 1, reported - 300)
         self.events.append(event)
-        record = self._report(shelf, event, reported)
+        record = self._report(shelf, event, reported, moving=True)
         shelf.records.append(record)
         return record
 
