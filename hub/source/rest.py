@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -139,7 +140,7 @@ class RestTransport:
         if detail is None:
             raise ConfigError("stream {stream} has no detail endpoint", stream=stream.name)
         values = Document(row)
-        path = _PLACE.sub(lambda place: _text_at(values, place.group(1)), detail.path)
+        path = _PLACE.sub(lambda place: quote(_text_at(values, place.group(1)), safe=""), detail.path)
         params = {**detail.params, **{name: _text_at(values, where) for name, where in detail.row_params.items()}}
 
         def build() -> httpx.Request:

@@ -1,0 +1,310 @@
+"""The client against a real server: deadline, limits, redirects, statuses, and every error of httpx in the hub's words."""
+
+import gzip
+import logging
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from hub.errors import (
+    ConfigError,
+    DeadlineError,
+    EnvelopeError,
+    FailedError,
+    HubError,
+    RateLimitedError,
+    RefusedError,
+    TokenExpiredError,
+    UnavailableError,
+)
+from hub.source import Client, SourceContext
+from hub.source.client import FOREIGN_ERRORS, Answer, retry_after_s, same_host, translated
+
+
+def get(context: SourceContext, url: str, **declared: Any) -> Answer:
+    client = Client(context)
+    try:
+        return client.send(client.request("GET", url), **declared)
+    finally:
+        client.close()
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_has_body_clock_and_plain_url(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply("占道", headers={"X-Page": "1"})]
+    answer = get(context, upstream.url + "/list?key=secret")
+    assert answer.body.decode() == "占道"
+    assert answer.clock == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+    assert answer.headers["x-page"] == "1"
+    assert answer.url == upstream.url + "/list"
+
+
+def test_the_budget_of_the_host_is_asked_first(upstream: Any, context: SourceContext) -> None:
+    asked: list[str] = []
+    get(replace(context, acquire=asked.append), upstream.url)
+    assert asked == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("x-gzip", gzip.compress), ("identity", bytes)],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_compressed_answers(upstream: Any, reply: Any, context: SourceContext, encoding: str, pack: Any) -> None:
+    upstream.answer = [reply(pack(b"x" * 5000), headers={"Content-Encoding": encoding})]
+    assert get(context, upstream.url).body == b"x" * 5000
+
+
+def test_a_gzip_bomb_never_unfolds(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(gzip.compress(b"\0" * 50_000_000), headers={"Content-Encoding": "gzip"})]
+    with pytest.raises(FailedError, match="larger than 100000 bytes"):
+        get(replace(context, max_bytes=100_000), upstream.url)
+
+
+def test_the_byte_limit_holds_for_plain_answers(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(b"x" * 1001)]
+    with pytest.raises(FailedError):
+        get(replace(context, max_bytes=1000), upstream.url)
+    assert len(get(replace(context, max_bytes=1001), upstream.url).body) == 1001
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "error"),
+    [
+        (gzip.compress(b"x" * 5000)[:-20], "gzip", UnavailableError),
+        (b"no gzip at all", "gzip", EnvelopeError),
+        (b"x", "br", EnvelopeError),
+    ],
+    ids=["cut off", "damaged", "not offered"],
+)
+def test_bad_compression(
+    upstream: Any, reply: Any, context: SourceContext, body: bytes, encoding: str, error: type[HubError]
+) -> None:
+    upstream.answer = [reply(body, headers={"Content-Encoding": encoding})]
+    with pytest.raises(error):
+        get(context, upstream.url)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def drip(first: bytes, every_s: float = 0.1) -> Any:
+    def write(wire: Any) -> None:
+        wire.write(first)
+        for _ in range(80):
+            wire.write(b"x")
+            wire.flush()
+            time.sleep(every_s)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long: "],
+    ids=["in the body", "in the header"],
+)
+def test_a_slow_drip_does_not_outlive_the_deadline(
+    upstream: Any, reply: Any, context: SourceContext, first: bytes
+) -> None:
+    upstream.answer = [reply(raw=drip(first))]
+    begun = time.monotonic()
+    with pytest.raises(DeadlineError):
+        get(replace(context, deadline_s=0.5), upstream.url)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_a_silent_source_ends_at_the_deadline(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(raw=lambda wire: time.sleep(1))]
+    with pytest.raises(DeadlineError):
+        get(replace(context, deadline_s=0.3), upstream.url)
+
+
+def test_the_deadline_also_holds_over_a_foreign_transport(context: SourceContext) -> None:
+    class Slow(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(50):
+                time.sleep(0.05)
+                yield b"x"
+
+    mock = httpx.MockTransport(lambda request: httpx.Response(200, stream=Slow()))
+    with pytest.raises(DeadlineError):
+        get(replace(context, transport=mock, deadline_s=0.2), "http://a.example/")
+
+
+# --- connection ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        lambda wire: wire.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"),
+        lambda wire: None,
+        lambda wire: wire.write(b"SSH-2.0-OpenSSH\r\n\r\n"),
+    ],
+    ids=["truncated", "closed without a word", "another protocol"],
+)
+def test_a_broken_answer_is_unavailable(upstream: Any, reply: Any, context: SourceContext, raw: Any) -> None:
+    upstream.answer = [reply(raw=raw)]
+    with pytest.raises(UnavailableError, match="broke off"):
+        get(context, upstream.url + "/list?key=secret")
+
+
+def test_nobody_there(context: SourceContext) -> None:
+    with pytest.raises(UnavailableError, match="cannot be reached") as caught:
+        get(context, "http://127.0.0.1:9/list?key=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://a:port/", "ftp://a.example/", "a.example/list", "http://:80/"])
+def test_an_address_that_is_none(context: SourceContext, url: str) -> None:
+    with pytest.raises(ConfigError):
+        get(context, url)
+
+
+def every_error() -> list[type[Exception]]:
+    def family(cls: type[Exception]) -> Iterator[type[Exception]]:
+        yield cls
+        for child in cls.__subclasses__():
+            yield from family(child)
+
+    exported = [getattr(httpx, name) for name in httpx.__all__]
+    roots = [cls for cls in exported if isinstance(cls, type) and issubclass(cls, Exception)]
+    return sorted({cls for root in roots for cls in family(root)}, key=lambda cls: cls.__name__)
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda cls: cls.__name__)
+def test_every_error_of_httpx_is_in_the_table(error: type[Exception]) -> None:
+    umbrellas = {httpx.HTTPError, httpx.RequestError, httpx.TransportError}
+    assert error in umbrellas or any(cls in FOREIGN_ERRORS for cls in error.__mro__)
+    kind = next((FOREIGN_ERRORS[cls] for cls in error.__mro__ if cls in FOREIGN_ERRORS), FailedError)
+    made = error.__new__(error)
+    assert type(translated(made, "http://a.example/")) is kind
+
+
+def test_an_untrusted_certificate_is_a_setting() -> None:
+    import ssl
+
+    error = httpx.ConnectError("x")
+    error.__cause__ = ssl.SSLCertVerificationError("x")
+    assert isinstance(translated(error, "https://a.example/"), ConfigError)
+
+
+# --- redirects -------------------------------------------------------------------------------------------------------
+
+
+def test_redirects_on_the_same_host_are_followed(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(status=302, headers={"Location": "/there"}), reply("here")]
+    assert get(context, upstream.url + "/list").body == b"here"
+    assert [seen.path for seen in upstream.seen] == ["/list", "/there"]
+
+
+@pytest.mark.parametrize(("status", "method", "body"), [(303, "GET", b""), (307, "POST", b"a=1")])
+def test_what_a_redirect_repeats(
+    upstream: Any, reply: Any, context: SourceContext, status: int, method: str, body: bytes
+) -> None:
+    upstream.answer = [reply(status=status, headers={"Location": "/there"}), reply()]
+    client = Client(context)
+    client.send(client.request("POST", upstream.url, data={"a": "1"}))
+    client.close()
+    assert (upstream.seen[1].method, upstream.seen[1].body) == (method, body)
+
+
+def test_a_redirect_elsewhere_is_refused(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(status=302, headers={"Location": "http://other.example/login?ticket=secret"})]
+    with pytest.raises(RefusedError, match=r"another host, other\.example") as caught:
+        get(context, upstream.url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_circle_of_redirects_ends(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(status=302, headers={"Location": "/again"})]
+    with pytest.raises(RefusedError, match="circles"):
+        get(context, upstream.url)
+
+
+def test_the_same_host() -> None:
+    def same(one: str, other: str) -> bool:
+        return same_host(httpx.URL(one), httpx.URL(other))
+
+    assert same("http://a/x", "http://a/y")
+    assert same("http://a/x", "https://a/x")
+    assert not same("https://a/x", "http://a/x")
+    assert not same("http://a:81/x", "https://a/x")
+    assert not same("http://a/x", "http://b/x")
+
+
+# --- statuses --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (204, EnvelopeError),
+        (304, EnvelopeError),
+        (400, FailedError),
+        (401, RefusedError),
+        (403, RefusedError),
+        (404, FailedError),
+        (408, UnavailableError),
+        (429, RateLimitedError),
+        (500, UnavailableError),
+        (502, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+def test_statuses(upstream: Any, reply: Any, context: SourceContext, status: int, error: type[HubError]) -> None:
+    upstream.answer = [reply('{"message":"Invalid signature"}', status)]
+    with pytest.raises(error) as caught:
+        get(context, upstream.url + "/list?sign=secret")
+    assert type(caught.value) is error
+    assert "secret" not in str(caught.value)
+    if status not in (204, 304):
+        assert caught.value.values["said"] == "Invalid signature"
+
+
+def test_declared_statuses(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [reply(status=401)]
+    with pytest.raises(TokenExpiredError):
+        get(context, upstream.url, expired_on=(401,))
+    upstream.answer = [reply(status=204)]
+    assert get(context, upstream.url, empty_on=(204,)).body == b""
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "", '{"a":1}', '{"message":5}', '[{"description":"x"}]'])
+def test_a_refusal_in_any_form_is_reported(upstream: Any, reply: Any, context: SourceContext, body: str) -> None:
+    upstream.answer = [reply(body, 403)]
+    with pytest.raises(RefusedError):
+        get(context, upstream.url)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("Fri, 20 Nov 2026 08:01:30 GMT", 90.0), ("Fri, 20 Nov 2026 07:00:00 GMT", 0.0), ("soon", None)],
+)
+def test_retry_after_is_seen_from_the_clock_of_the_source(
+    upstream: Any, reply: Any, context: SourceContext, status: int, header: str, seconds: float | None
+) -> None:
+    upstream.answer = [reply(status=status, headers={"Retry-After": header})]
+    with pytest.raises(RateLimitedError) as caught:
+        get(context, upstream.url)
+    assert caught.value.retry_after == seconds
+
+
+def test_retry_after_absent() -> None:
+    assert retry_after_s(None, datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+def test_the_query_is_in_no_log(upstream: Any, context: SourceContext, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        get(context, upstream.url + "/list?key=secret")
+    assert "secret" not in caplog.text

@@ -1,0 +1,260 @@
+"""Exchange tables on real SQLite files: order, windows, texts, and errors of the database in the hub's words."""
+
+import json
+import sqlite3
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlalchemy import exc as sa_exc
+
+from hub.errors import ConfigError, DeadlineError, EnvelopeError, FailedError, HubError, RefusedError, UnavailableError
+from hub.source import Cursor, Page, SourceContext, Stream, Table, TableTransport, Window
+from hub.source.table import FOREIGN_ERRORS, translated
+
+LOG = Table(name="case_exchange", order=("cd_seq",), cursor="cd_time", page_size=3)
+
+
+def stream(table: Any = LOG, cursor: Cursor | None = None) -> Stream:
+    return Stream(
+        name="cases",
+        title="案件",
+        mapping="cases",
+        native_id="case_id",
+        endpoint=table,
+        cursor=cursor or Cursor(path="cd_time"),
+    )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "exchange.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE case_exchange (cd_seq INTEGER PRIMARY KEY, cd_time TEXT, cd_operation TEXT, case_id TEXT, fine REAL)"
+        )
+        connection.executemany(
+            "INSERT INTO case_exchange VALUES (?, ?, ?, ?, ?)",
+            [
+                (1, "2026-11-20 08:00:00", "i", "A", None),
+                (2, "2026-11-20 08:00:00", "i", "B", 2000.5),
+                (3, "2026-11-20 09:00:00", "u", "A", 1.0),
+                (4, "2026-11-20 09:30:00", "d", "B", None),
+                (5, "2026-11-20 08:30:00", "i", "C", None),
+                (6, None, "i", "D", None),
+            ],
+        )
+    connection.close()
+    return path
+
+
+def read(context: SourceContext, url: str, wanted: Stream, window: Window | None = None) -> list[Page]:
+    transport = TableTransport(url, context)
+    pages, position = [], None
+    while True:
+        page = transport.fetch(wanted, window or Window(), position)
+        pages.append(page)
+        if page.next is None:
+            transport.close()
+            return pages
+        position = json.loads(json.dumps(page.next))
+        assert len(pages) < 20
+
+
+def rows(pages: list[Page]) -> list[dict[str, Any]]:
+    return [json.loads(row) for page in pages for row in page.rows]
+
+
+def test_rows_come_in_their_order_as_canonical_text(context: SourceContext, database: Path) -> None:
+    pages = read(context, f"sqlite:///{database}", stream())
+    assert [row["cd_seq"] for row in rows(pages)] == ["1", "2", "3", "4", "5", "6"]
+    assert [len(page.rows) for page in pages] == [3, 3, 0]
+    assert (
+        pages[0].rows[1]
+        == b'{"case_id":"B","cd_operation":"i","cd_seq":"2","cd_time":"2026-11-20 08:00:00","fine":"2000.5"}'
+    )
+    assert pages[0].clock is None
+
+
+def test_a_path_is_seen_from_the_project(context: SourceContext, database: Path) -> None:
+    assert len(rows(read(context, SecretStr(f"sqlite:///{database.name}"), stream()))) == 6  # type: ignore[arg-type]
+
+
+def test_windows_in_the_zone_of_the_table_never_hide_rows_without_a_time(
+    context: SourceContext, database: Path
+) -> None:
+    since = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
+    found = rows(read(context, f"sqlite:///{database}", stream(), Window(since, since + timedelta(hours=1))))
+    assert [row["cd_seq"] for row in found] == ["3", "5", "6"]
+
+
+def test_named_columns_and_a_composite_order(context: SourceContext, database: Path) -> None:
+    table = Table(name="case_exchange", order=("case_id", "cd_seq"), columns=("cd_operation",), page_size=2)
+    found = rows(read(context, f"sqlite:///{database}", stream(table)))
+    assert [(row["case_id"], row["cd_seq"]) for row in found] == [
+        ("A", "1"),
+        ("A", "3"),
+        ("B", "2"),
+        ("B", "4"),
+        ("C", "5"),
+        ("D", "6"),
+    ]
+    assert set(found[0]) == {"case_id", "cd_seq", "cd_operation"}
+
+
+def test_a_null_in_an_order_column_is_not_read_past(context: SourceContext, database: Path) -> None:
+    table = Table(name="case_exchange", order=("cd_time",), page_size=1)
+    with pytest.raises(EnvelopeError, match="order column"):
+        read(context, f"sqlite:///{database}", stream(table))
+
+
+def test_binary_values_set_their_row_aside(context: SourceContext, database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE case_exchange SET case_id = x'00ff' WHERE cd_seq = 2")
+        connection.execute("UPDATE case_exchange SET case_id = CAST(x'd6d0' AS TEXT) WHERE cd_seq = 3")
+    connection.close()
+    pages = read(context, f"sqlite:///{database}", stream())
+    assert [bad.reason for page in pages for bad in page.bad] == ["no text in column case_id"] * 2
+    assert len(rows(pages)) == 4
+    assert json.loads(pages[0].bad[0].raw)["case_id"] is None
+
+
+def test_the_file_is_never_written(context: SourceContext, database: Path, tmp_path: Path) -> None:
+    before = database.read_bytes()
+    transport = TableTransport(f"sqlite:///{database}", context)
+    with transport._engine.connect() as connection, pytest.raises(sa_exc.OperationalError, match="readonly"):
+        connection.execute(sa.text("DELETE FROM case_exchange"))
+    transport.fetch(stream(), Window(), None)
+    transport.close()
+    assert database.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["exchange.db"]
+
+
+def test_a_file_replaced_between_two_pages_is_seen(context: SourceContext, database: Path) -> None:
+    transport = TableTransport(f"sqlite:///{database}", context)
+    page = transport.fetch(stream(), Window(), None)
+    with sqlite3.connect(database) as connection:
+        connection.execute("INSERT INTO case_exchange VALUES (7, '2026-11-20 10:00:00', 'i', 'E', NULL)")
+    connection.close()
+    transport.fetch(stream(), Window(), page.next)
+    assert json.loads(transport.fetch(stream(), Window(), {"after": [6]}).rows[0])["case_id"] == "E"
+    transport.close()
+
+
+def test_typed_columns_on_the_way_there_and_back(context: SourceContext, tmp_path: Path) -> None:
+    """Dates, decimals and truth values as other databases have them."""
+    url = f"sqlite:///{tmp_path}/typed.db"
+    engine = sa.create_engine(url)
+    table = sa.Table(
+        "typed",
+        sa.MetaData(),
+        sa.Column("at", sa.DateTime, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("fine", sa.Numeric(10, 2), primary_key=True),
+        sa.Column("major", sa.Boolean),
+    )
+    table.metadata.create_all(engine)
+    start = datetime(2026, 11, 20, 8)  # noqa: DTZ001 - a database column without a zone
+    with engine.begin() as connection:
+        for number in range(5):
+            values = {
+                "at": start + timedelta(hours=number // 2),
+                "day": date(2026, 1, 1),
+                "fine": Decimal(number) / 2,
+                "major": number % 2,
+            }
+            connection.execute(table.insert().values(values))
+    engine.dispose()
+    wanted = stream(Table(name="typed", order=("at", "day", "fine"), cursor="at", page_size=2))
+    assert len(rows(read(context, url, wanted))) == 5
+    found = rows(
+        read(context, url, wanted, Window(datetime(2026, 11, 20, 1, tzinfo=UTC), datetime(2026, 11, 20, 2, tzinfo=UTC)))
+    )
+    assert [row["at"] for row in found] == ["2026-11-20T09:00:00"] * 2
+    assert found[0] | {"major": None} == {
+        "at": "2026-11-20T09:00:00",
+        "day": "2026-01-01",
+        "fine": "1.00",
+        "major": None,
+    }
+    assert found[0]["major"] in ("true", "false")
+
+
+def test_epoch_cursors(context: SourceContext, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "e.db") as connection:
+        connection.execute("CREATE TABLE e (id INTEGER PRIMARY KEY, at INTEGER)")
+        connection.executemany("INSERT INTO e VALUES (?, ?)", [(1, 1000), (2, 2000)])
+    connection.close()
+    wanted = stream(Table(name="e", order=("id",), cursor="at"), Cursor(path="at", format="epoch_ms"))
+    found = rows(read(context, f"sqlite:///{tmp_path}/e.db", wanted, Window(datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC))))
+    assert [row["id"] for row in found] == ["2"]
+
+
+def test_a_slow_query_ends_at_the_deadline(context: SourceContext, database: Path) -> None:
+    from dataclasses import replace
+
+    with sqlite3.connect(database) as connection:
+        connection.execute(
+            "CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e9) SELECT count(*) AS c FROM n"
+        )
+    connection.close()
+    with pytest.raises(DeadlineError):
+        read(replace(context, deadline_s=0.2), f"sqlite:///{database}", stream(Table(name="slow", order=("c",))))
+
+
+@pytest.mark.parametrize(
+    ("url", "table", "error"),
+    [
+        ("sqlite:///{folder}/none.db", LOG, UnavailableError),
+        ("sqlite:///{folder}", LOG, UnavailableError),
+        ("sqlite:///{folder}/exchange.db", Table(name="none", order=("id",)), ConfigError),
+        ("sqlite:///{folder}/exchange.db", Table(name="case_exchange", order=("none",)), ConfigError),
+        ("sqlite:///{folder}/exchange.db", None, ConfigError),
+        ("nonsense", LOG, ConfigError),
+        ("nonsense://a/b", LOG, ConfigError),
+        ("postgresql+psycopg://hub:secret@127.0.0.1:9/x", LOG, UnavailableError),
+    ],
+)
+def test_what_cannot_be_read(
+    context: SourceContext, database: Path, url: str, table: Any, error: type[HubError]
+) -> None:
+    with pytest.raises(error) as caught:
+        read(context, url.format(folder=database.parent), stream(table))
+    assert type(caught.value) is error
+    assert "secret" not in str(caught.value)
+
+
+def every_error() -> list[type[Exception]]:
+    found = (getattr(sa_exc, name) for name in dir(sa_exc))
+    return [cls for cls in found if isinstance(cls, type) and issubclass(cls, sa_exc.SQLAlchemyError)]
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda cls: cls.__name__)
+def test_every_error_of_sqlalchemy_is_translated(error: type[Exception]) -> None:
+    assert any(cls in FOREIGN_ERRORS for cls in error.__mro__)
+    if issubclass(error, sa_exc.DBAPIError) and error is not sa_exc.DBAPIError:
+        assert error in FOREIGN_ERRORS
+    assert isinstance(translated(error.__new__(error), "t"), HubError)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [("28P01", RefusedError), ("42501", RefusedError), ("57014", DeadlineError), ("22012", FailedError)],
+)
+def test_states_of_postgresql(state: str, error: type[HubError]) -> None:
+    class DriverError(Exception):
+        sqlstate = state
+
+    wrapped = sa_exc.DataError("SELECT", {}, DriverError())
+    assert type(translated(wrapped, "t")) is error
+
+
+def test_nothing_to_renew(context: SourceContext, database: Path) -> None:
+    transport = TableTransport(f"sqlite:///{database}", context)
+    transport.renew()
+    assert transport.detail(stream(), b"{}") == b"{}"
+    transport.close()
