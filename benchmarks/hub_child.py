@@ -1,0 +1,59 @@
+"""One run of the hub in a process of its own: settings, plugins and store as `hub sync` has them, then the real Hub.sync.
+
+    python hub_child.py FOLDER [--full-refresh] [--times N]
+
+FOLDER holds hub.toml and its key. Prints one JSON line: counts, and CPU and wall of each sync alone.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from bench_connector import BenchConnector
+
+from hub.config import load
+from hub.plugins import load_plugins
+from hub.store import Store
+from hub.store.crypto import Keyring
+from hub.store.migrate import upgrade
+from hub.sync.run import RunOptions
+from hub.sync.sources import Hub
+
+__all__ = ["main", "open_hub"]
+
+
+def open_hub(folder: Path) -> Hub:
+    """A hub whose only foreign plugin is the benchmark's connector."""
+    settings = load(folder / "hub.toml")
+    plugins = load_plugins(settings.plugins)
+    plugins.connectors[BenchConnector.name] = BenchConnector
+    plugins.mapping_folders.append(Path(__file__).parent / "plugin_data")
+    return Hub(settings, plugins, Store(settings.store.url, Keyring(settings.store.secret_key())))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--full-refresh", action="store_true")
+    parser.add_argument("--times", type=int, default=1)
+    given = parser.parse_args(arguments)
+    hub = open_hub(given.folder)
+    upgrade(hub.store)
+    runs = []
+    for _ in range(given.times):
+        wall, cpu = time.perf_counter(), time.process_time()
+        results = hub.sync(hub.source_names(), RunOptions(full_refresh=given.full_refresh))
+        runs.append({"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu})
+        for result in results:
+            if result.error is not None:
+                sys.exit(f"{result.source}: {result.error.render()}")
+    total = {name: sum(getattr(result.counts, name) for result in results) for name in ("new", "changed", "unchanged")}
+    sources = {result.source: result.duration_s for result in results}
+    print(json.dumps({"counts": total, "runs": runs, "sources": sources}))
+    hub.store.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
