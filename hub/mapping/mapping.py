@@ -179,7 +179,7 @@ class Mappings:
         if name not in self._loaded:
             path = self._files.get(name)
             if path is None:
-                raise MappingError("no mapping named {name}", name=name, remedy="known: " + ", ".join(self._files))
+                raise MappingError("no mapping named {name}", name=name, remedy="known: {known}", known=", ".join(self._files))
             if not self._tables:
                 self._tables = {stem: load_code_table(table) for stem, table in self._table_files.items()}
             self._loaded[name] = Mapping(name, load_mapping(path), self._tables, self._transforms)

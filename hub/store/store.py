@@ -184,4 +184,4 @@ def _translated(error: DBAPIError) -> HubError:
         "locked" in reason or error.connection_invalidated or "connect" in reason
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
-    return StoreError("the store refused a statement: {reason}", reason=reason, remedy="see hub doctor")
+    return StoreError("the store refused a statement: {reason}", reason=reason, remedy="run it again; if it says so again, restore a backup")

@@ -43,7 +43,7 @@ class OpenSource:
                 return stream
         raise ConfigError(
             "{source} has no stream {stream}", source=self.name, stream=name,
-            remedy="it has " + ", ".join(stream.name for stream in self.streams),
+            remedy="it has {known}", known=", ".join(stream.name for stream in self.streams),
         )  # fmt: skip
 
 
@@ -66,7 +66,9 @@ class Hub:
         known = (*self.settings.sources, *self.settings.problems)
         for name in wanted:
             if name not in known:
-                raise ConfigError("there is no source {source}", source=name, remedy="hub.toml has " + ", ".join(known))
+                raise ConfigError(
+                    "there is no source {source}", source=name, remedy="hub.toml has {known}", known=", ".join(known)
+                )
         enabled = [name for name in known if name in self.settings.problems or self.settings.sources[name].enabled]
         return tuple(wanted) or tuple(enabled)
 
