@@ -11,6 +11,7 @@ import httpx
 from hub import clock
 from hub.errors import EnvelopeError, RefusedError
 from hub.source.auth import Auth, Flow, Secret, TokenAuth, clear, token_document
+from hub.source.client import Answer, answer_of
 from hub.source.connector import Token, TokenStore
 from hub.source.envelope import Check, ErrorKind
 from hub.source.instants import http_date
@@ -106,7 +107,10 @@ class GatewayMd5(TokenAuth):
 
 
 class BgHmac(Auth):
-    """IRS gateway (domain.md §2): every call is signed with its own time; tolerance 90 s. The body is not signed."""
+    """IRS gateway (domain.md §2): every call is signed with its own time; tolerance 90 s. The body is not signed.
+
+    The gateway's four refusals (401) become a RefusedError that says what to put right.
+    """
 
     def __init__(self, access_key: str, secret_key: Secret, *, now: Callable[[], datetime] = clock.now) -> None:
         self._access_key, self._secret_key, self._now = access_key, clear(secret_key), now
@@ -120,4 +124,30 @@ class BgHmac(Auth):
         request.headers["X-BG-HMAC-SIGNATURE"] = bg_hmac(
             self._secret_key, request.method, path, sorted_query(query), self._access_key, date
         )
-        yield request
+        response = yield request
+        if response.status_code == 401:
+            self._explain(answer_of(response), path)
+
+    def _explain(self, answer: Answer, path: str) -> None:
+        """Raise for a refusal whose reason is known; any other 401 is judged like everybody's."""
+        said = answer.body.decode("utf-8", "replace")
+        if "Clock skew exceeded" in said:
+            away = abs((self._now() - answer.clock).total_seconds()) if answer.clock else None
+            raise RefusedError(
+                "the gateway refuses the time of our call: this machine's clock is {seconds} s away from the gateway's",
+                seconds="?" if away is None else round(away),
+                remedy="set this machine's clock (NTP); the gateway tolerates 90 s",
+            )
+        if "Invalid access key" in said:
+            raise RefusedError("the gateway does not know the access key", remedy="check access_key")
+        if "Invalid signature" in said:
+            raise RefusedError(
+                "the gateway does not accept our signature",
+                remedy="check that secret_key belongs to access_key, and that no proxy rewrites path or query",
+            )
+        if "route_id is forbidden" in said:
+            raise RefusedError(
+                "the gateway does not let this access key take the route {path}",
+                path=path,
+                remedy="check path, and ask the gateway's owner to grant the route to this key",
+            )
