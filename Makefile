@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint clean
+.PHONY: help venv demo test check lint docs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(READY) ## Look for mistakes without changing anything: lint and types
 
 lint: $(READY) ## Repair what can be repaired
 	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## Write the pages that are made from code
+	$(BIN)/python docs/build.py
 
 clean: ## Remove .venv, caches and the demo
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
