@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from hub import clock
-from hub.errors import ConfigError, EnvelopeError, LoginPageError, TokenExpiredError, UnreadablePageError
+from hub.errors import ConfigError, EnvelopeError, FailedError, LoginPageError, TokenExpiredError, UnreadablePageError
 from hub.source.auth import Auth
 from hub.source.client import Answer, Client
 from hub.source.connector import SourceContext
@@ -149,7 +149,17 @@ class RestTransport:
         def open_(answer: Answer) -> Split:
             return Split([detail.envelope.record(answer.body)])
 
-        return self._renewing(build, open_, detail).split.rows[0]
+        try:
+            return self._renewing(build, open_, detail).split.rows[0]
+        except UnreadablePageError:
+            return self._renewing(build, open_, detail).split.rows[0]
+        except FailedError as exc:
+            if exc.values.get("status") in (404, 410):
+                # One record that is gone is not the stream's failure.
+                raise EnvelopeError(
+                    "the record's detail does not exist any more ({status})", status=exc.values["status"]
+                ) from exc
+            raise
 
     def renew(self) -> None:
         self._auth.renew()

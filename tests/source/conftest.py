@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -85,10 +85,8 @@ def _handler(upstream: Upstream) -> type[BaseHTTPRequestHandler]:
             reply = upstream.reply(Seen(self.command, self.path, headers, body))
             if reply.raw is not None:
                 self.close_connection = True
-                try:
+                with suppress(OSError):  # the client gives up, as it should
                     reply.raw(self.wfile)
-                except OSError:
-                    pass  # the client gave up, as it should
                 return
             self.send_response_only(reply.status)
             self.send_header("Date", format_datetime(CLOCK, usegmt=True))

@@ -1,4 +1,4 @@
-"""The client against a real server: deadline, limits, redirects, statuses, and every error of httpx in the hub's words."""
+"""The client against a real server: deadline, limits, redirects, statuses, and httpx's errors in the hub's words."""
 
 import gzip
 import logging

@@ -25,7 +25,7 @@ def raw(row: Row) -> bytes:
 
 
 class Source:
-    """Serves `rows` sorted by time, in pages of at most `cut`; `before` runs before each answer and may change the rows."""
+    """Serves `rows` sorted by time, in pages of at most `cut`; `before` runs before each answer and may change them."""
 
     def __init__(
         self, rows: list[Row], *, cut: int = 1000, total: bool = False, before: Callable[["Source"], None] | None = None
@@ -211,10 +211,13 @@ def test_tokens_are_followed_to_their_end() -> None:
 
 @pytest.mark.parametrize("circle", [1, 2, 3, 7, 20])
 def test_a_circle_of_tokens_is_noticed(circle: int) -> None:
-    paging, position = CursorToken(path="next"), {"token": "begin"}
-    with pytest.raises(EnvelopeError, match="circles"):
+    def walk() -> None:
+        position: Position = {"token": "begin"}
         for step in range(10 * circle + 10):
-            position = paging.after(position, Turned(answer(next=f"t{step % circle}"))) or {}
+            position = CursorToken(path="next").after(position, Turned(answer(next=f"t{step % circle}"))) or {}
+
+    with pytest.raises(EnvelopeError, match="circles"):
+        walk()
 
 
 def test_a_long_way_without_circles() -> None:

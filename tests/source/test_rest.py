@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from hub.errors import ConfigError, EnvelopeError, LoginPageError, RefusedError, TokenExpiredError, UnreadablePageError
+from hub.errors import (
+    ConfigError,
+    EnvelopeError,
+    FailedError,
+    LoginPageError,
+    RefusedError,
+    TokenExpiredError,
+    UnreadablePageError,
+)
 from hub.source import (
     Auth,
     Check,
@@ -354,6 +362,21 @@ def test_a_detail_that_is_refused(upstream: Any, reply: Any, context: SourceCont
     upstream.answer = [reply(status=403)]
     with pytest.raises(RefusedError):
         transport.detail(stream(Endpoint(path="/", detail=DETAIL)), b'{"no":"N1","ids":{"main":7}}')
+
+
+def test_a_detail_that_is_gone_or_damaged_is_one_records_matter(
+    upstream: Any, reply: Any, context: SourceContext
+) -> None:
+    wanted, row = stream(Endpoint(path="/", detail=DETAIL)), b'{"no":"N1","ids":{"main":7}}'
+    upstream.answer = [reply(status=404)]
+    with pytest.raises(EnvelopeError):
+        Rest(upstream.url, context).detail(wanted, row)
+    upstream.answer = [reply('{"status":NaN}'), reply('{"status":"success"}')]
+    assert Rest(upstream.url, context).detail(wanted, row) == b'{"status":"success"}'
+    upstream.answer = [reply(status=400)]
+    with pytest.raises(FailedError) as caught:
+        Rest(upstream.url, context).detail(wanted, row)
+    assert not isinstance(caught.value, EnvelopeError)
 
 
 @pytest.mark.parametrize("row", [b"{}", b'{"no":""}', b'{"no":true}', b'{"no":"N1","ids":{}}'], ids=repr)

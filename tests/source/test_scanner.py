@@ -37,7 +37,7 @@ def test_only_the_bad_row_is_set_aside(row: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["NaN", "raw control character", "lone surrogate", "absurd depth", "no comma inside"])
 def test_also_in_a_document_inside_a_text(name: str) -> None:
-    inner = '{"data":[%s,%s]}' % (GOOD.decode(), NONSENSE[name].decode())
+    inner = f'{{"data":[{GOOD.decode()},{NONSENSE[name].decode()}]}}'
     split = Envelope(rows="datas.data").scan(json.dumps({"datas": inner}).encode())
     assert split.rows == [GOOD]
     assert [bad.raw for bad in split.bad] == [NONSENSE[name]]

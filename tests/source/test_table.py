@@ -35,7 +35,8 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "exchange.db"
     with sqlite3.connect(path) as connection:
         connection.execute(
-            "CREATE TABLE case_exchange (cd_seq INTEGER PRIMARY KEY, cd_time TEXT, cd_operation TEXT, case_id TEXT, fine REAL)"
+            "CREATE TABLE case_exchange"
+            " (cd_seq INTEGER PRIMARY KEY, cd_time TEXT, cd_operation TEXT, case_id TEXT, fine REAL)"
         )
         connection.executemany(
             "INSERT INTO case_exchange VALUES (?, ?, ?, ?, ?)",
@@ -199,7 +200,8 @@ def test_a_slow_query_ends_at_the_deadline(context: SourceContext, database: Pat
 
     with sqlite3.connect(database) as connection:
         connection.execute(
-            "CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e9) SELECT count(*) AS c FROM n"
+            "CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e9)"
+            " SELECT count(*) AS c FROM n"
         )
     connection.close()
     with pytest.raises(DeadlineError):
