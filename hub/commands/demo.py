@@ -4,11 +4,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import msgspec
 
+from hub.clock import now
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import FailedError
 from hub.testing.sandbox import Sandbox
@@ -16,8 +18,10 @@ from hub.testing.sandbox import Sandbox
 __all__ = ["command"]
 
 FOLDER = Path("demo")
-#: The city moves by so many steps of ten minutes between the two syncs.
-STEPS = 36
+#: The city moves by six hours between the two syncs, up to now.
+STEPS, STEP = 36, timedelta(minutes=10)
+#: These systems also send some nonsense, so that quarantine has something to show.
+CARELESS = ("hotline_8890", "road_patrol")
 #: A demo shows records that cannot be mapped and codes nobody mapped: partial is as it should be.
 FINE = (0, 3)
 
@@ -30,13 +34,17 @@ FINE = (0, 3)
 def command(session: Session, seed: int, scale: int) -> None:
     """Make ./demo anew: serve a sandbox city, sync it, let it move, sync again, and show what came of it."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    with Sandbox(seed, scale, directory=FOLDER) as sandbox:
+    begin = now().replace(microsecond=0) - STEPS * STEP
+    with Sandbox(seed, scale, begin.isoformat(), directory=FOLDER) as sandbox:
         _run("upgrade")
         _run("check")
         _run("sync")
         head = _changes_head()
-        session.output.say("\nThe city moves on by six hours.")
+        click.echo()
+        session.output.say("The city moves on by six hours; two systems also send records that make no sense.")
         sandbox.tick(STEPS)
+        for system in CARELESS:
+            sandbox.fault(system, "absurd")
         _run("sync")
         _run("status")
         _run("incidents", "list", "--limit", "8")
@@ -45,10 +53,11 @@ def command(session: Session, seed: int, scale: int) -> None:
         _run("changes", "--after", str(head), "--limit", "12")
         _run("quarantine", "list", "--limit", "8")
         _run("codes", "unmapped")
-    session.output.say("\nThe sandbox has stopped; the store stays in ./demo. To go on:")
-    session.output.say("  hub --config demo/hub.toml incidents list --status pending")
-    session.output.say("  hub --config demo/hub.toml changes --after {head}", head=head)
-    session.output.say("  hub sandbox --directory demo    # serves the city again, for hub --config demo/hub.toml sync")
+    click.echo()
+    session.output.say("The sandbox has stopped; the store stays in ./demo. To go on:")
+    click.echo("  hub --config demo/hub.toml incidents list --status pending")
+    click.echo(f"  hub --config demo/hub.toml changes --after {head}")
+    click.echo("  hub sandbox --directory demo    # serves the city again, for hub --config demo/hub.toml sync")
 
 
 def _run(*words: str) -> None:

@@ -31,5 +31,5 @@ def command(
             row = {"source": sample.source, "stream": sample.stream, "raw": record.raw, "incident": shown or None}
             output.beside({**row, "problem": record.problem or None}, "raw", "incident")
         if sample.error:
-            output.say("{error}", error=session.wording(sample.error))
+            click.echo(session.wording(sample.error), err=True)
     return worst(sample.outcome for sample in samples)

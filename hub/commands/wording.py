@@ -10,7 +10,7 @@ __all__ = ["help_texts", "localise", "usage_error"]
 
 def localise(command: click.Command, lang: Language) -> click.Command:
     """The command with its help, and that of everything below it, in that language. Safe to repeat."""
-    command.help = translate(command.help, lang) if command.help else None
+    command.help = translate(_one_line(command.help), lang) if command.help else None
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = translate(parameter.help, lang)
@@ -22,11 +22,16 @@ def localise(command: click.Command, lang: Language) -> click.Command:
 
 def help_texts(command: click.Command) -> list[str]:
     """Every English text of a command that `localise` translates."""
-    texts = [command.help or ""]
+    texts = [_one_line(command.help or "")]
     texts += [parameter.help or "" for parameter in command.params if isinstance(parameter, click.Option)]
     if isinstance(command, click.Group):
         texts += [text for inner in command.commands.values() for text in help_texts(inner)]
     return [text for text in texts if text]
+
+
+def _one_line(text: str) -> str:
+    """A docstring without its line breaks."""
+    return " ".join(text.split())
 
 
 def usage_error(error: click.UsageError) -> HubError:
@@ -56,5 +61,6 @@ def usage_error(error: click.UsageError) -> HubError:
             )
         case _:
             return MisconfiguredError(
-                "{why}", remedy="`{command} --help` shows how to write it", why=error.message, command=command
+                "the command line cannot be understood: {why}", remedy="`{command} --help` shows how to write it",
+                why=error.message, command=command,
             )
