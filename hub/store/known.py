@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.errors import MisconfiguredError
+from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
 from hub.store.store import Transaction
 
-__all__ = ["Full", "Known", "full_rows", "known", "known_quarantine", "living_after", "old_hashes", "stale_runs"]
+__all__ = [
+    "Full",
+    "Known",
+    "changed_within",
+    "full_rows",
+    "known",
+    "known_quarantine",
+    "living_after",
+    "old_hashes",
+    "stale_runs",
+]
 
 
 _STATE = (
@@ -84,6 +95,28 @@ def living_after(
         (key, source, stream, *([since] if since is not None else []), limit),
     )
     return [(row[-1], _full(row[:-1])) for row in rows]
+
+
+def changed_within(
+    transaction: Transaction,
+    source: str,
+    stream: str,
+    field: str,
+    since: int | None,
+    until: int | None,
+    stored_before: int,
+) -> set[str]:
+    """Ids of living incidents whose instant `field` lies in [since, until) and that were stored before an instant (epoch ms)."""
+    if field not in INSTANTS:
+        raise MisconfiguredError("{field} is not an instant of the incident", field=field)
+    ends = [(f"{field} >= ?", since), (f"{field} < ?", until), ("first_seen_at < ?", stored_before)]
+    wanted = [(text, value) for text, value in ends if value is not None]
+    condition = "".join(f" AND {text}" for text, _ in wanted)
+    rows = transaction.all(
+        f"SELECT id FROM incident WHERE source = ? AND stream = ? AND deleted_at IS NULL{condition}",
+        (source, stream, *(value for _, value in wanted)),
+    )
+    return {row[0] for row in rows}
 
 
 def known_quarantine(transaction: Transaction, source: str, stream: str, raw_hash: bytes) -> bool:

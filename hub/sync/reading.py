@@ -7,9 +7,9 @@ import msgspec
 
 from hub.source.stream import Position, Stream, Window
 
-__all__ = ["Mode", "Reading", "begin", "following", "proven_cursor", "window_of"]
+__all__ = ["Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "window_of"]
 
-Mode = Literal["incremental", "full_refresh"]
+Mode = Literal["incremental", "full_refresh", "backfill"]
 
 
 class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -17,7 +17,7 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `first` is where its first window began. `clock` is the source's clock at its first page: nothing younger counts as read.
     `enumeration` names what it has seen, if it can prove that other records are gone; `broken` says that it cannot any more,
-    because a record had no readable id. `read` is set once its last page is stored: only the conclusion is missing.
+    because a record had no readable id. `end` and `step` bound a backfill. `read` is set once its last page is stored: only the conclusion is missing.
     """
 
     mode: Mode
@@ -31,6 +31,8 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     broken: bool = False
     fetched: int = 0
     pages: int = 0
+    end: int | None = None
+    step: int | None = None
     read: bool = False
 
     @classmethod
@@ -58,12 +60,18 @@ def begin(stream: Stream, mode: Mode, *, cursor: int | None, start: int, enumera
     )
 
 
+def begin_backfill(since: int, end: int, step: int) -> Reading:
+    """A reading of [since, end) in steps; it proves nothing about deletions and never moves the live cursor."""
+    return Reading(mode="backfill", first=since, since=since, until=min(since + step, end), end=end, step=step)
+
+
 def following(stream: Stream, reading: Reading, source_now: int) -> bool:
     """Move to the next window of a reading in spans. False: the window just read was the last."""
-    if reading.until is None or reading.until >= source_now:
+    last = source_now if reading.end is None else reading.end
+    if reading.until is None or reading.until >= last:
         return False
     reading.since, reading.position = reading.until, None
-    reading.until = _end(stream, reading.since)
+    reading.until = _end(stream, reading.since) if reading.step is None else min(reading.since + reading.step, last)
     return True
 
 

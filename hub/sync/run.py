@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,10 +18,11 @@ from hub.errors import (
     EnvelopeError,
     FailedError,
     HubError,
+    MisconfiguredError,
     Outcome,
     SuspiciousEmptinessError,
 )  # fmt: skip
-from hub.source.stream import Page
+from hub.source.stream import FileMark, Page
 from hub.store import deletions, leases, runs
 from hub.store.known import Known
 from hub.store.page import Lease, PageWrite
@@ -32,17 +34,31 @@ from hub.sync.decide import Decider, Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.reading import Mode, Reading, begin, following, proven_cursor, window_of
+from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, proven_cursor, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
 from hub.sync.versions import UPDATED_AT
 
-__all__ = ["RunOptions", "StreamRun"]
+__all__ = ["Backfill", "RunOptions", "StreamRun"]
 
 log = logging.getLogger("hub.sync")
 _LEASE_MS = 90_000
 _CONFLICTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A past window [since, until), read in steps with a position of its own."""
+
+    since: datetime
+    until: datetime
+    step: timedelta
+
+    @property
+    def label(self) -> str:
+        """Names the backfill in state, runs and leases, so that it is resumed by saying the same window again."""
+        return f"backfill {self.since:%Y-%m-%dT%H:%M:%SZ}..{self.until:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +68,7 @@ class RunOptions:
     full_refresh: bool = False
     limit: int | None = None
     dry_run: bool = False
+    backfill: Backfill | None = None
 
 
 class StreamRun:
@@ -73,6 +90,11 @@ class StreamRun:
         self._progress = progress or (lambda result: None)
         whole = self._options.full_refresh or (job.stream.cursor is None and job.stream.complete)
         self._mode: Mode = "full_refresh" if whole else "incremental"
+        self._partition = job.partition
+        backfill = self._options.backfill
+        if backfill is not None:
+            self._mode, job = "backfill", replace(job, partition=backfill.label)
+            self._job = job
         self.result = RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode=self._mode)
 
     def execute(self) -> RunResult:
@@ -141,8 +163,7 @@ class StreamRun:
         if reading is None or reading.mode != self._mode or self._options.dry_run:
             if reading is not None and reading.enumeration and lease is not None:
                 deletions.drop_enumeration(self._store, reading.enumeration)
-            start = int(job.start.timestamp() * 1000)
-            reading = begin(stream, self._mode, cursor=cursor, start=start, enumeration=self.result.run_id)
+            reading = self._begin(cursor)
         self._reading = reading
         fetcher = Fetcher(job, self._stop, time.monotonic() + job.settings.run_deadline.total_seconds())
         decider = Decider(self._store, job, self.result.run_id)
@@ -152,11 +173,22 @@ class StreamRun:
         if lease is not None:
             self._conclude(lease, self._reading, cursor)
 
+    def _begin(self, cursor: int | None) -> Reading:
+        job, backfill = self._job, self._options.backfill
+        if backfill is not None:
+            if job.stream.cursor is None:
+                raise MisconfiguredError(
+                    "the stream has no cursor, so no window of it can be read", remedy="use --full-refresh"
+                )
+            step = backfill.step // timedelta(milliseconds=1)
+            return begin_backfill(_ms(backfill.since), _ms(backfill.until), step)
+        return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=self.result.run_id)
+
     def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
         job, options = self._job, self._options
         budget = job.settings.quarantine_budget
-        for page in fetcher.pages(window_of(self._reading, job.partition), self._reading.position):
+        for page in fetcher.pages(window_of(self._reading, self._partition), self._reading.position):
             self._apply(lease, page, fetcher, decider)
             if self.result.counts.new_quarantined > budget:
                 raise BudgetSpentError(
@@ -198,10 +230,19 @@ class StreamRun:
                 "a page met other writers {times} times", times=_CONFLICTS, remedy="run the command again"
             )
         self._reading = reading
+        if page.file is not None and page.file.reason:
+            self._tell_set_aside(page.file)
         result.counts.add(write.counts)
         result.requests += page.requests
         result.pages += 1
         self._progress(result)
+
+    def _tell_set_aside(self, file: FileMark) -> None:
+        self.result.outcome = Outcome.PARTIAL
+        log.warning(
+            "file %s was set aside: %s", file.name, file.reason,
+            extra={"action": "file_set_aside", "source": self._job.source, "stream": self._job.stream.name},
+        )  # fmt: skip
 
     def _after(self, page: Page, write: PageWrite) -> Reading:
         """How far the reading is once this page is stored."""
@@ -209,8 +250,9 @@ class StreamRun:
         rows = [item.row for item in write.new] + [item.row for item in write.updated if item.row is not None]
         changed = [row[UPDATED_AT] for row in rows]
         reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
-        if reading.clock is None and page.clock is not None:
-            reading.clock = int(page.clock.timestamp() * 1000)
+        if reading.clock is None:
+            # A table tells no time: our clock stands in, so that a row dated far ahead cannot take the cursor with it.
+            reading.clock = int(page.clock.timestamp() * 1000) if page.clock else now_ms()
         reading.broken = reading.broken or write.unidentified
         reading.fetched += write.counts.fetched
         reading.pages += 1
@@ -255,9 +297,9 @@ class StreamRun:
             else:
                 self._bury(lease, reading)
             deletions.drop_enumeration(self._store, reading.enumeration)
-        if reading.high is None and cursor is None and job.stream.cursor is not None:
+        if reading.high is None and cursor is None and reading.end is None and job.stream.cursor is not None:
             reading.high = highest_change(self._store, job.key, job.stream.name)
-        self.result.cursor = proven_cursor(job.stream, reading, cursor)
+        self.result.cursor = reading.end if reading.end is not None else proven_cursor(job.stream, reading, cursor)
         finish_reading(self._store, lease, job.key, job.stream.name, job.partition, self.result.cursor, now_ms())
 
     def _bury(self, lease: Lease, reading: Reading) -> None:
@@ -293,3 +335,7 @@ class StreamRun:
                     for place, change in enumerate(write.changes)
                 ]
             )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

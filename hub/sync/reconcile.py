@@ -1,0 +1,119 @@
+"""Asking a source again what it has in a window, and comparing with what the store holds: nothing is written."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.clock import now_ms
+from hub.errors import BreachedError, HubError, Outcome
+from hub.source.stream import Window
+from hub.store.known import changed_within
+from hub.store.store import Store
+from hub.sync.decide import Decider
+from hub.sync.fetch import Fetcher
+from hub.sync.job import StreamJob
+
+__all__ = ["Reconciliation", "reconcile"]
+
+_NAMED = 50
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """What a source shows in a window beside what the store holds. `missing`: the source has it, the store does not (native ids);
+    `outdated`: the store holds another version; `extra`: the store has it living in the window, the source does not show it
+    (incident ids); `said`: the total the source states, if it does. The lists name the first fifty."""
+
+    source: str
+    stream: str
+    since: datetime | None
+    until: datetime | None
+    outcome: Outcome = Outcome.OK
+    upstream: int = 0
+    stored: int = 0
+    unreadable: int = 0
+    said: int | None = None
+    missing_count: int = 0
+    outdated_count: int = 0
+    extra_count: int = 0
+    missing: list[str] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    error: HubError | None = None
+
+
+def reconcile(
+    store: Store,
+    job: StreamJob,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    stop: threading.Event | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Reconciliation:
+    """Enumerate the window and compare id by id; works whether or not the source offers a count. A difference is an outcome
+    `breached`. Records that change while this runs may show as outdated: run it again, or sync first."""
+    found = Reconciliation(job.source, job.stream.name, since, until)
+    try:
+        _compare(store, job, found, stop or threading.Event(), progress or (lambda count: None))
+    except HubError as error:
+        found.outcome, found.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
+    return found
+
+
+def _compare(
+    store: Store, job: StreamJob, found: Reconciliation, stop: threading.Event, progress: Callable[[int], None]
+) -> None:
+    began = now_ms()
+    fetcher = Fetcher(job, stop, time.monotonic() + job.settings.run_deadline.total_seconds())
+    decider = Decider(store, job, "reconcile")
+    seen: set[str] = set()
+    for page in fetcher.pages(Window(found.since, found.until, job.partition), None):
+        found.said = page.total if found.said is None else found.said
+        records = decider.records(page)
+        stored = decider.known(records)
+        for record in records:
+            if record.head is None:
+                found.unreadable += 1
+                continue
+            if record.head.id in seen:
+                continue
+            seen.add(record.head.id)
+            held = stored.get(record.head.id)
+            if record.head.withdrawn:
+                seen.discard(record.head.id)
+            elif held is None or held.deleted:
+                found.missing_count += 1
+                found.missing += [record.head.native_id] if len(found.missing) < _NAMED else []
+            elif held.raw_hash != record.raw_hash and not job.stream.two_step and not job.stream.log:
+                found.outdated_count += 1
+                found.outdated += [record.head.native_id] if len(found.outdated) < _NAMED else []
+        progress(len(seen))
+    found.upstream = len(seen)
+    field_name = job.stream.window_field or "source_updated_at"
+    with store.read() as transaction:
+        held_ids = changed_within(
+            transaction, job.key, job.stream.name, field_name, _ms(found.since), _ms(found.until), began
+        )
+    found.stored = len(held_ids)
+    extra = sorted(held_ids - seen)
+    found.extra_count, found.extra = len(extra), extra[:_NAMED]
+    if found.missing_count or found.outdated_count or found.extra_count:
+        found.outcome = Outcome.BREACHED
+        found.error = BreachedError(
+            "the source shows {upstream} records, the store {stored}: {missing} missing, {outdated} outdated, {extra} extra",
+            upstream=found.upstream,
+            stored=found.stored,
+            missing=found.missing_count,
+            outdated=found.outdated_count,
+            extra=found.extra_count,
+            source=job.source,
+            stream=job.stream.name,
+            remedy="hub reconcile --repair reads the window again; what is extra only hub sync --full-refresh can bury",
+        )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return int(moment.timestamp() * 1000) if moment is not None else None
