@@ -73,7 +73,7 @@ class GatewayConfig(ConnectorConfig):
 class InternetApis(_Table):
     """Path of each interface that the platform granted; a stream without one is not read."""
 
-    inspections: ApiPath | None = Field(None, description="行政检查, for instance /gateway/api/…/dataSharing/….htm.")
+    inspections: ApiPath | None = Field(None, description="行政检查, for instance /gateway/api/…/….htm.")
     penalties: ApiPath | None = Field(None, description="行政处罚.")
     coercions: ApiPath | None = Field(None, description="行政强制.")
     other_acts: ApiPath | None = Field(None, description="其他行为.")
