@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -262,7 +262,10 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     str: str,
     bool: lambda value: "true" if value else "false",
     Decimal: lambda value: format(value, "f"),
-    datetime: lambda value: value.isoformat(),
+    # With a zone: in UTC, because the database shows it in the session's own.
+    datetime: lambda value: (value.astimezone(UTC) if value.tzinfo else value).isoformat(),
+    dict: lambda value: msgspec.json.encode(value, order="sorted").decode(),
+    list: lambda value: msgspec.json.encode(value, order="sorted").decode(),
     date: lambda value: value.isoformat(),
 }
 

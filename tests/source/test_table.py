@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sqlalchemy import exc as sa_exc
 
 from hub.errors import ConfigError, DeadlineError, EnvelopeError, FailedError, HubError, RefusedError, UnavailableError
 from hub.source import Cursor, Page, SourceContext, Stream, Table, TableTransport, Window
-from hub.source.table import FOREIGN_ERRORS, translated
+from hub.source.table import FOREIGN_ERRORS, _canonical, translated
 
 LOG = Table(name="case_exchange", order=("cd_seq",), cursor="cd_time", page_size=3)
 
@@ -183,6 +184,13 @@ def test_typed_columns_on_the_way_there_and_back(context: SourceContext, tmp_pat
         "major": None,
     }
     assert found[0]["major"] in ("true", "false")
+
+
+def test_documents_and_instants_have_one_text() -> None:
+    """JSON columns, and instants whatever zone the database's session shows them in."""
+    local = datetime(2026, 11, 20, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
+    row = {"a": {"z": 1, "b": ["中"]}, "b": [1], "c": local}
+    assert json.loads(_canonical(row)[0]) == {"a": '{"b":["中"],"z":1}', "b": "[1]", "c": "2026-11-20T00:00:00+00:00"}
 
 
 def test_epoch_cursors(context: SourceContext, tmp_path: Path) -> None:
