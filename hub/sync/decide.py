@@ -322,12 +322,11 @@ class Decider:
     def _page_write(self, draft: _Draft, page: Page, now: int) -> PageWrite:
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
-        origin = f"{page.file.name} {page.file.sha256}" if page.file else ""
         write = PageWrite(
             source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind,
             mapping=mapping.name, mapping_version=mapping.version, run=self._run, number=0, now=now,
             counts=draft.counts, requests=page.requests,
-            raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, origin),
+            raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, page.origin),
             old=draft.old, stale=draft.stale, quarantined=draft.bad, changes=draft.changes, gaps=draft.gaps, seen=draft.seen,
             file=page.file, unidentified=draft.unidentified, superseded=self._superseded(draft),
         )  # fmt: skip

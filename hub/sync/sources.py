@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hub.clock import now
 from hub.config import Settings, SourceSettings
-from hub.errors import ConfigError, HubError, MisconfiguredError
+from hub.errors import ConfigError, HubError
 from hub.mapping.mapping import Mappings
 from hub.plugins import Plugins
 from hub.source.budget import HostBudgets
@@ -149,20 +149,11 @@ class Hub:
         return results
 
     def _context(self, name: str, settings: SourceSettings) -> SourceContext:
-        http: dict[str, object] = {}
-        if settings.proxy:
-            http["proxy"] = settings.proxy
-        if settings.ca_bundle:
-            if not settings.ca_bundle.exists():
-                raise MisconfiguredError("ca_bundle {path} does not exist", path=settings.ca_bundle.name)
-            http["verify"] = str(settings.ca_bundle)
-        if settings.client_cert:
-            http["cert"] = str(settings.client_cert)
         return SourceContext(
             source=name,
             tokens=StoredTokens(self.store, self.owner),
             files=StoredFiles(self.store, settings.key or name),
-            http=http,
+            http=settings.http(),
             acquire=self.budgets.acquirer(settings.rate),
             deadline_s=settings.request_deadline.total_seconds(),
             max_bytes=settings.max_bytes,
