@@ -63,7 +63,8 @@ class _Exchange(Connector):
                 raise ConfigError(
                     "tables names the stream {stream}, which there is not",
                     stream=name,
-                    remedy="it has " + ", ".join(known),
+                    remedy="there are {known}",
+                    known=", ".join(known),
                 )
         return tuple(self._stream(log, config) for log in self.logs)
 

@@ -13,6 +13,7 @@ from hub.commands.sync import RUN_COLUMNS, run_record
 from hub.commands.unmasking import require_reason, unmask_options
 from hub.errors import HubError, MisconfiguredError, worst
 from hub.store.audit import record_action
+from hub.store.files import FileRow, forget_files, list_files_aside
 from hub.store.quarantine import QuarantineRow, drop, list_quarantine, quarantined_raw
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
@@ -49,11 +50,13 @@ def command() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many.")
 @pass_session
 def list_(session: Session, source: str | None, stream: str | None, settled: bool, limit: int) -> None:
-    """What waits in quarantine, the latest first."""
+    """What waits in quarantine, the latest first. Dropped files that were set aside whole have no number."""
     status = None if settled else "open"
     with session.store(with_key=False) as store:
         rows = list_quarantine(store, source=session.key_of(source), stream=stream, status=status, limit=limit)
-    session.output.rows([_record(row) for row in rows], COLUMNS, empty="nothing is in quarantine")
+        files = list_files_aside(store, source=session.key_of(source), stream=stream)
+    records = [*map(_file_record, files), *map(_record, rows)]
+    session.output.rows(records, COLUMNS, empty="nothing is in quarantine")
 
 
 @command.command("show")
@@ -80,14 +83,18 @@ def show(session: Session, number: int, unmask: bool, reason: str | None) -> Non
 def replay_(
     session: Session, numbers: tuple[int, ...], source: str | None, stream: str | None, everything: bool
 ) -> int:
-    """Try records again with today's mapping, without asking the source."""
+    """Try records again with today's mapping, without asking the source. Dropped files that were set aside whole are
+    read again by the next sync."""
     if not (numbers or source or everything):
         raise MisconfiguredError("nothing was named", remedy="give numbers, --source NAME or --all")
     with session.hub() as hub:
+        forgotten = 0 if numbers else forget_files(hub.store, session.key_of(source))
         chosen = _entries(hub, numbers) if numbers else list_quarantine(
             hub.store, source=session.key_of(source), stream=stream
         )
         results = _replay(session, hub, chosen)
+    if forgotten:
+        session.output.say("{count} files that were set aside are read again by the next sync", count=forgotten)
     records = [run_record(session, result) for result in results]
     session.output.rows(records, RUN_COLUMNS, empty="nothing is in quarantine")
     return worst(result.outcome for result in results)
@@ -112,6 +119,16 @@ def drop_(session: Session, numbers: tuple[int, ...], reason: str) -> None:
 def _record(row: QuarantineRow) -> dict[str, Any]:
     seen = {"first_seen_at": instant(row.first_seen_at), "last_seen_at": instant(row.last_seen_at)}
     return {**asdict(row), **seen}
+
+
+def _file_record(row: FileRow) -> dict[str, Any]:
+    """A file set aside, in the columns of a record: it has no number, its name stands for the record."""
+    seen = instant(row.read_at)
+    return {
+        "id": None, "source": row.source, "stream": row.stream, "native_id": row.name, "reason": row.reason,
+        "mapping": None, "mapping_version": None, "status": "open", "times": 1, "run": row.run,
+        "first_seen_at": seen, "last_seen_at": seen, "file": row.sha256,
+    }  # fmt: skip
 
 
 def _entries(hub: Hub, numbers: tuple[int, ...]) -> list[QuarantineRow]:

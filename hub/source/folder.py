@@ -71,21 +71,24 @@ class Folder:
         return sorted(found, key=lambda file: file.order)
 
     def next_whole(self, wanted: Callable[[Dropped], bool], after: tuple[int, str] | None) -> Dropped | None:
-        """The first whole file that is wanted, not read before, and behind `after`; None if there is none. May wait
-        once."""
-        waited = False
-        while True:
+        """The first whole file that is wanted, not read before, and behind `after`; None if there is none.
+
+        Waits once where an older file may still be growing: rows of a later file are applied last, because they count.
+        """
+        for patient in (True, False):
             waiting = False
             for file in self.look():
                 if (after is not None and file.order <= after) or not wanted(file) or self._known(file):
                     continue
-                if self._whole(file):
+                if not self._whole(file):
+                    waiting = True
+                elif not (waiting and patient):
                     return file
-                waiting = True
-            if not waiting or waited:
+            if not waiting:
                 return None
-            self._sleep(self._settle_s)
-            waited = True
+            if patient:
+                self._sleep(self._settle_s)
+        return None
 
     def sha256(self, file: Dropped) -> str:
         """Of the content, hex; remembered while size and time stay. RefusedError if it may not be read."""

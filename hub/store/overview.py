@@ -74,6 +74,11 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
         for name, statement in _COUNTS.items():
             for source, stream, count in transaction.all(statement):
                 setattr(of(source, stream), name, int(count))
+        for source, stream, count in transaction.all(
+            "SELECT f.source, r.stream, count(*) FROM dropped_file f JOIN run r ON r.id = f.run WHERE f.reason <> ''"
+            " GROUP BY 1, 2"
+        ):
+            of(source, stream).quarantined += count
     return found
 
 
