@@ -15,15 +15,20 @@ __all__ = [
     "HeldDeletion",
     "Proof",
     "decide",
-    "drop_enumeration",
+    "enumerated_pages",
     "held_ids",
     "hold",
     "list_held",
     "missing",
     "tombstone",
+    "withdraw_held",
 ]
 
 _BATCH = 1000
+_REPLACE_HELD = (
+    "UPDATE deletion SET status = 'replaced', decided_at = ?"
+    " WHERE source = ? AND stream = ? AND partition = ? AND status = 'held'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,17 @@ def tombstone(store: Store, lease: Lease, keys: Sequence[int], run: str, now: in
     return gone
 
 
-def _bury(transaction: Transaction, keys: Sequence[int], run: str, now: int) -> list[Change]:
+def _bury(
+    transaction: Transaction, keys: Sequence[int], run: str, now: int, unchanged_since: int | None = None
+) -> list[Change]:
+    """Tombstone those that still live; `unchanged_since`: and that nothing was heard of after that instant. The rows are
+    locked first: a page of another process may be changing them."""
+    condition, moments = (" AND changed_at <= ?", (unchanged_since,)) if unchanged_since is not None else ("", ())
+    lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
     rows = transaction.all(
-        f"SELECT key, id, revision FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL ORDER BY key",
-        (transaction.list_value(keys),),
+        f"SELECT key, id, revision FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL{condition}"
+        f" ORDER BY key{lock}",
+        (transaction.list_value(keys), *moments),
     )
     changes = [Change("delete", row[1], row[2] + 1) for row in rows]
     keep_versions(transaction, list(full_rows(transaction, [row[0] for row in rows]).values()))
@@ -128,10 +140,7 @@ def hold(
     """Put deletions before a person instead of carrying them out; a newer enumeration replaces an undecided older one."""
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
-        transaction.run(
-            "UPDATE deletion SET status = 'replaced', decided_at = ? WHERE source = ? AND stream = ? AND partition = ? AND status = 'held'",
-            (now, source, stream, partition),
-        )
+        transaction.run(_REPLACE_HELD, (now, source, stream, partition))
         transaction.run(
             "INSERT INTO deletion (source, stream, partition, run, status, records, living, keys, held_at)"
             " VALUES (?, ?, ?, ?, 'held', ?, ?, ?, ?)",
@@ -139,10 +148,17 @@ def hold(
         )
 
 
-def drop_enumeration(store: Store, enumeration: str) -> None:
-    """Forget what an enumeration saw: it is proven and used, or worthless."""
+def withdraw_held(store: Store, lease: Lease, source: str, stream: str, partition: str, now: int) -> None:
+    """A newer proof speaks for this partition: an older one that nobody has decided on must not be approved any more."""
     with store.write() as transaction:
-        transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (enumeration,))
+        hold_lease(transaction, lease, now)
+        transaction.run(_REPLACE_HELD, (now, source, stream, partition))
+
+
+def enumerated_pages(store: Store, enumeration: str) -> int:
+    """How many pages of what an enumeration saw are stored."""
+    with store.read() as transaction:
+        return int(transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (enumeration,))[0])
 
 
 def list_held(store: Store, *, all_of_them: bool = False) -> list[HeldDeletion]:
@@ -170,9 +186,12 @@ def held_ids(store: Store, number: int, limit: int = 20) -> Iterator[str]:
 
 
 def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) -> int:
-    """Carry out or refuse a held deletion; how many records were tombstoned. MisconfiguredError if it is not waiting."""
+    """Carry out or refuse a held deletion; how many records were tombstoned. MisconfiguredError if it is not waiting.
+
+    A record that changed or came back since the deletion was held is spared."""
     with store.write() as transaction:
-        row = transaction.one("SELECT keys, run, status FROM deletion WHERE id = ?", (number,))
+        lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
+        row = transaction.one(f"SELECT keys, run, status, held_at FROM deletion WHERE id = ?{lock}", (number,))
         if row is None or row[2] != "held":
             raise MisconfiguredError(
                 "deletion {number} is not waiting for a decision", number=number, remedy="see hub deletions list"
@@ -182,7 +201,7 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
         gone = 0
         if approve:
             for start in range(0, len(keys), _BATCH):
-                gone += len(_bury(transaction, list(keys[start : start + _BATCH]), row[1], now))
+                gone += len(_bury(transaction, list(keys[start : start + _BATCH]), row[1], now, row[3]))
         transaction.run(
             "UPDATE deletion SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?",
             ("approved" if approve else "rejected", now, actor, number),

@@ -42,11 +42,24 @@ def list_states(store: Store) -> list[StateRow]:
 
 
 def finish_reading(
-    store: Store, lease: Lease, source: str, stream: str, partition: str, cursor: int | None, now: int
+    store: Store,
+    lease: Lease,
+    source: str,
+    stream: str,
+    partition: str,
+    cursor: int | None,
+    now: int,
+    enumeration: str | None = None,
 ) -> None:
-    """A reading is concluded: only its cursor remains. FencedError if the lease is lost."""
+    """A reading is concluded or given up: only its cursor remains. FencedError if the lease is lost.
+
+    What it saw (`enumeration`) goes in the same transaction: a reading without its pages must never be gone on with, it
+    would prove that everything else is gone.
+    """
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
+        if enumeration is not None:
+            transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (enumeration,))
         put_state(transaction, source, stream, partition, cursor, "{}", now)
 
 

@@ -40,6 +40,12 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
         """The unfinished reading in a state's body, if there is one."""
         return msgspec.convert(body["reading"], cls) if body.get("reading") else None
 
+    @property
+    def proven_until(self) -> int | None:
+        """Before which instant everything was asked for: a clock that stepped back ends a reading in spans early."""
+        ends = [end for end in (self.clock, self.until) if end is not None]
+        return min(ends, default=None)
+
     def body(self) -> str:
         return msgspec.json.encode({"reading": self}).decode()
 
@@ -51,6 +57,7 @@ def begin(stream: Stream, mode: Mode, *, cursor: int | None, start: int, enumera
     if declared is not None and (mode == "incremental" or declared.max_span is not None):
         since = start if cursor is None or mode == "full_refresh" else cursor - _ms(declared.lookback)
     proves = bool(stream.window_field) or (mode == "full_refresh" and stream.complete and since is None)
+    proves = proves and bool(enumeration)
     return Reading(
         mode=mode,
         first=since,

@@ -20,21 +20,21 @@ from hub.errors import (
     HubError,
     MisconfiguredError,
     Outcome,
-    SuspiciousEmptinessError,
 )  # fmt: skip
 from hub.source.stream import FileMark, Page
-from hub.store import deletions, leases, runs
+from hub.store import leases, runs
 from hub.store.known import Known
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine
-from hub.store.state import finish_reading, highest_change, read_state
+from hub.store.state import read_state
 from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
+from hub.sync.conclude import conclude, give_up
 from hub.sync.decide import Decider, Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, proven_cursor, window_of
+from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
@@ -161,8 +161,8 @@ class StreamRun:
         cursor = self.result.cursor = state.cursor if state else None
         reading = Reading.load(state.body) if state else None
         if reading is None or reading.mode != self._mode or self._options.dry_run:
-            if reading is not None and reading.enumeration and lease is not None:
-                deletions.drop_enumeration(self._store, reading.enumeration)
+            if reading is not None and lease is not None:
+                give_up(self._store, job, lease, reading, cursor)
             reading = self._begin(cursor)
         self._reading = reading
         fetcher = Fetcher(job, self._stop, time.monotonic() + job.settings.run_deadline.total_seconds())
@@ -171,7 +171,7 @@ class StreamRun:
             if not self._walk(lease, fetcher, decider):
                 return
         if lease is not None:
-            self._conclude(lease, self._reading, cursor)
+            conclude(self._store, job, lease, self._reading, self.result)
 
     def _begin(self, cursor: int | None) -> Reading:
         job, backfill = self._job, self._options.backfill
@@ -182,7 +182,9 @@ class StreamRun:
                 )
             step = backfill.step // timedelta(milliseconds=1)
             return begin_backfill(_ms(backfill.since), _ms(backfill.until), step)
-        return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=self.result.run_id)
+        # One partition shows only its part of a stream: it proves nothing about the rest.
+        enumeration = self.result.run_id if not job.partition else ""
+        return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=enumeration)
 
     def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
@@ -247,18 +249,19 @@ class StreamRun:
     def _after(self, page: Page, write: PageWrite) -> Reading:
         """How far the reading is once this page is stored."""
         reading = msgspec.structs.replace(self._reading)
+        # A table tells no time, and a clock that jumped ahead tells a wrong one: then ours stands in. Rows dated by
+        # such a clock must not take the cursor with them: what is written after them would never be asked for.
+        source_now = min(int(page.clock.timestamp() * 1000), now_ms()) if page.clock else now_ms()
         rows = [item.row for item in write.new] + [item.row for item in write.updated if item.row is not None]
         changed = [row[UPDATED_AT] for row in rows]
         reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
         if reading.clock is None:
-            # A table tells no time: our clock stands in, so that a row dated far ahead cannot take the cursor with it.
-            reading.clock = int(page.clock.timestamp() * 1000) if page.clock else now_ms()
+            reading.clock = source_now
         reading.broken = reading.broken or write.unidentified
         reading.fetched += write.counts.fetched
         reading.pages += 1
         reading.position = page.next
         if page.next is None:
-            source_now = int(page.clock.timestamp() * 1000) if page.clock else now_ms()
             reading.read = not following(self._job.stream, reading, source_now)
         return reading
 
@@ -284,47 +287,6 @@ class StreamRun:
                 record.problem = f"its detail: {full.problem}"
             elif full.head.id != record.head.id:
                 record.problem = "its detail is of another record"
-
-    def _conclude(self, lease: Lease, reading: Reading, cursor: int | None) -> None:
-        """The reading is whole: bury what a proven enumeration did not see, then move the cursor."""
-        job = self._job
-        if reading.enumeration is not None:
-            if reading.broken:
-                log.warning(
-                    "a record had no readable id, so the reading proves no deletion",
-                    extra={"action": "enumeration_broken", "source": job.source, "stream": job.stream.name},
-                )
-            else:
-                self._bury(lease, reading)
-            deletions.drop_enumeration(self._store, reading.enumeration)
-        if reading.high is None and cursor is None and reading.end is None and job.stream.cursor is not None:
-            reading.high = highest_change(self._store, job.key, job.stream.name)
-        self.result.cursor = reading.end if reading.end is not None else proven_cursor(job.stream, reading, cursor)
-        finish_reading(self._store, lease, job.key, job.stream.name, job.partition, self.result.cursor, now_ms())
-
-    def _bury(self, lease: Lease, reading: Reading) -> None:
-        job, result, settings = self._job, self.result, self._job.settings
-        assert reading.enumeration is not None
-        proof = (
-            deletions.Proof(job.stream.window_field, reading.first, reading.clock) if job.stream.window_field else None
-        )
-        absent, living = deletions.missing(self._store, job.key, job.stream.name, reading.enumeration, proof)
-        if living and not reading.fetched and not job.stream.may_be_empty:
-            raise SuspiciousEmptinessError(
-                "a complete reading found nothing, the store holds {living} records", living=living,
-                remedy="nothing was deleted; see hub check, and hub state clear once you know why",
-            )  # fmt: skip
-        if len(absent) > settings.deletion_rows and len(absent) > settings.deletion_share * living:
-            deletions.hold(
-                self._store, lease, job.key, job.stream.name, job.partition, result.run_id, absent, living, now_ms()
-            )
-            result.outcome = Outcome.PARTIAL
-            log.warning(
-                "%d of %d records are missing upstream; held for a decision", len(absent), living,
-                extra={"action": "deletion_held", "source": job.source, "stream": job.stream.name},
-            )  # fmt: skip
-        else:
-            result.counts.tombstoned += deletions.tombstone(self._store, lease, absent, result.run_id, now_ms())
 
     def _tell_committed(self, write: PageWrite, head: int) -> None:
         if self._job.hooks.committed is not None and write.changes:
