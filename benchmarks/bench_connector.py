@@ -1,4 +1,4 @@
-"""The connector of the benchmark's upstream system: the REST kit and one stream, as a connector author would write it."""
+"""The connector of the benchmark's upstream system: the REST kit and one stream, as a connector author writes it."""
 
 from datetime import timedelta
 from typing import ClassVar

@@ -1,11 +1,14 @@
-"""What both floors share: fetching a page and mapping a record, as a good programmer writes it by hand for this one source.
+"""What both floors share: fetching a page and mapping a record, as written by hand for this one source.
 
 It promises nothing: no validation, no state, no feed, no encryption, no retries, no accounting.
 """
 
+import argparse
 import hashlib
+import json
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,7 +16,7 @@ import httpx
 import msgspec
 import orjson
 
-__all__ = ["COLUMNS", "INDICES", "Page", "compressed", "incident", "pages"]
+__all__ = ["COLUMNS", "INDICES", "Page", "compressed", "incident", "pages", "run"]
 
 COLUMNS = (
     "status", "source_status", "source_status_text", "flags", "title", "description",
@@ -49,7 +52,7 @@ class Answer(msgspec.Struct):
 
 
 class Id(msgspec.Struct):
-    orderNo: str  # noqa: N815 - the source's own name
+    orderNo: str
 
 
 class Page:
@@ -140,3 +143,19 @@ def incident(raw: bytes) -> tuple[Any, ...]:
         record["reporterName"],
         record["reporterPhone"],
     )
+
+
+def run(load: Callable[[str, str, str], None]) -> None:
+    """The command line of both floors: `load(base_url, database, since)`, so many times, and what each took."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("base_url")
+    parser.add_argument("database")
+    parser.add_argument("--since", default="")
+    parser.add_argument("--times", type=int, default=1)
+    given = parser.parse_args()
+    runs = []
+    for _ in range(given.times):
+        wall, cpu = time.perf_counter(), time.process_time()
+        load(given.base_url, given.database, given.since)
+        runs.append({"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu})
+    print(json.dumps({"runs": runs}))

@@ -1,11 +1,10 @@
-"""The floor into SQLite. Run: python floor_sqlite.py BASE_URL DATABASE [SINCE]"""
+"""The floor into SQLite: python floor_sqlite.py BASE_URL DATABASE [--since TIME] [--times N]"""
 
 import sqlite3
-import sys
 import time
 
 import orjson
-from floor import COLUMNS, INDICES, compressed, incident, pages
+from floor import COLUMNS, INDICES, compressed, incident, pages, run
 
 KNOWN = "SELECT id, raw_hash FROM incident WHERE id IN (SELECT value FROM json_each(?))"
 NAMES = ("id", "raw_hash", "raw_page", "raw_index", "seen_at", *COLUMNS)
@@ -20,17 +19,16 @@ def open_database(path: str) -> sqlite3.Connection:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "mmap_size=268435456"):
         database.execute(f"PRAGMA {pragma}")
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'incident'").fetchone():
-        columns = ", ".join(COLUMNS)
-        database.execute(
-            f"CREATE TABLE incident (id TEXT PRIMARY KEY, raw_hash BLOB, raw_page INTEGER, raw_index INTEGER, seen_at, {columns})"
-        )
+        own = "id TEXT PRIMARY KEY, raw_hash BLOB, raw_page INTEGER, raw_index INTEGER, seen_at INTEGER"
+        database.execute(f"CREATE TABLE incident ({own}, {', '.join(COLUMNS)})")
         database.execute("CREATE TABLE raw_page (id INTEGER PRIMARY KEY, body BLOB)")
         for index in INDICES:
             database.execute(index)
     return database
 
 
-def main(base_url: str, path: str, since: str = "") -> None:
+def load(base_url: str, path: str, since: str) -> None:
+    """Read every page, store what is new or changed."""
     database = open_database(path)
     for page in pages(base_url, since):
         database.execute("BEGIN IMMEDIATE")
@@ -53,4 +51,4 @@ def main(base_url: str, path: str, since: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run(load)

@@ -1,7 +1,7 @@
-"""The work orders that every contestant reads: 1.17 kB each, the same on every machine, rendered once into a data folder.
+"""The work orders that all contestants read: 1.17 kB each, the same on every machine, rendered once into a folder.
 
-`base.json` holds the records one behind the other with commas between them, `base.off` where each begins, so that a page
-of any size and a system of any smaller size is one slice. `delta.json` is a later version of every hundredth record.
+`base.json` holds the records one behind the other with commas between them, `base.off` where each begins, so that a
+page of any size and a system of any smaller size is one slice. `delta.json` is a later version of every hundredth.
 """
 
 import json
@@ -19,7 +19,9 @@ CHANGED_EVERY = 100
 _BEGIN = datetime(2025, 1, 1)  # noqa: DTZ001 - the source writes local times without a zone
 _APART = timedelta(seconds=30)
 _STATES = ("10", "20", "30", "40", "50")
-_CLASSES = (("0101", "暴露垃圾"), ("0102", "积存渣土"), ("0203", "占道经营"), ("0304", "违章停车"), ("0501", "噪声扰民"))
+_CLASSES = tuple(
+    {"0101": "暴露垃圾", "0102": "积存渣土", "0203": "占道经营", "0304": "违章停车", "0501": "噪声扰民"}.items()
+)
 _TOWNS = ("330702001", "330702002", "330702100", "330702101", "330702200")
 _TEXT = (
     "市民来电反映小区门口长期有流动摊贩占道经营影响通行希望有关部门尽快到现场查看处理并给予答复"
