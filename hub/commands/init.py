@@ -1,5 +1,6 @@
 """`hub init`: a new project folder with its store."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -22,9 +23,8 @@ def command(session: Session, folder: Path) -> None:
     """Write a commented hub.toml, the key and the store into DIR (default: here)."""
     file = create_project(folder, translator(session.lang))
     settings = load(file, environment=session.environment)
-    store = Store(settings.store.url, Keyring(settings.store.secret_key()))
-    schema = upgrade(store)[1]
-    store.close()
+    with closing(Store(settings.store.url, Keyring(settings.store.secret_key()))) as store:
+        schema = upgrade(store)[1]
     output = session.output
     output.say("{file} is ready; keep a copy of {key} in a safe place: without it the store cannot be read",
                file=file, key=file.parent / "secrets" / "store.key")

@@ -1,5 +1,6 @@
 """`hub store`: copies of the whole store."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -37,9 +38,8 @@ def backup_(session: Session, file: Path) -> None:
 def restore_(session: Session, file: Path) -> None:
     """Fill the store of hub.toml, which must be empty, from a backup."""
     settings = session.settings
-    store = Store(settings.store.url, Keyring(settings.store.secret_key()))
-    count = restore(store, file)
-    store.close()
+    with closing(Store(settings.store.url, Keyring(settings.store.secret_key()))) as store:
+        count = restore(store, file)
     session.output.say("{count} incidents were restored from {file}", count=count, file=file)
     if session.format == "json":
         session.output.json({"file": file, "incidents": count})

@@ -1,5 +1,7 @@
 """`hub upgrade`: the store's migrations."""
 
+from contextlib import closing
+
 import click
 
 from hub.commands.session import Command, Session, pass_session
@@ -15,9 +17,8 @@ __all__ = ["command"]
 def command(session: Session) -> None:
     """Bring the store to this hub's schema. Nothing happens if it has it."""
     settings = session.settings
-    store = Store(settings.store.url, Keyring(settings.store.secret_key()))
-    before, after = upgrade(store)
-    store.close()
+    with closing(Store(settings.store.url, Keyring(settings.store.secret_key()))) as store:
+        before, after = upgrade(store)
     output = session.output
     output.say("the store has schema {after} (before: {before})", after=after, before=before or "-")
     if output.format == "json":

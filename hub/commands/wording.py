@@ -1,5 +1,7 @@
 """The command line's own words in the operator's language: help texts, and what click says about a wrong line."""
 
+from weakref import WeakKeyDictionary
+
 import click
 
 from hub.errors import HubError, MisconfiguredError
@@ -7,13 +9,17 @@ from hub.locale import Language, translate
 
 __all__ = ["help_texts", "localise", "usage_error"]
 
+#: Help as written, so that one process can speak one language after the other.
+_english: WeakKeyDictionary[click.Command | click.Option, str] = WeakKeyDictionary()
+
 
 def localise(command: click.Command, lang: Language) -> click.Command:
     """The command with its help, and that of everything below it, in that language. Safe to repeat."""
-    command.help = translate(_one_line(command.help), lang) if command.help else None
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.help:
-            parameter.help = translate(parameter.help, lang)
+    owners: list[click.Command | click.Option] = [command]
+    owners += [one for one in command.params if isinstance(one, click.Option)]
+    for owner in owners:
+        if owner.help:
+            owner.help = translate(_english.setdefault(owner, _one_line(owner.help)), lang)
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             localise(inner, lang)

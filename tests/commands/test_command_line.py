@@ -1,0 +1,200 @@
+"""What holds for every command: options, languages, errors, exit codes, redaction, start-up."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import click
+import pytest
+from answers import Run
+
+import cli
+import hub.errors
+import hub.plugins
+from hub.config import redactor
+from hub.errors import EXIT_CODES, HubError
+
+LEAVES = {name: getattr(hub.errors, name) for name in hub.errors.__all__ if name.endswith("Error")}
+
+
+@pytest.fixture
+def boom(monkeypatch: pytest.MonkeyPatch) -> type[HubError]:
+    """A command `boom NAME` that raises that error of the tree."""
+
+    @click.command("boom")
+    @click.argument("name")
+    def command(name: str) -> None:
+        raise LEAVES[name]("the {thing} is bad", remedy="mend it", thing="wheel", source="s", stream="t")
+
+    monkeypatch.setitem(cli.hub.commands, "boom", command)  # type: ignore[attr-defined]
+    return HubError
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_an_error_is_one_line_and_its_outcomes_exit_code(run: Run, boom: object, name: str) -> None:
+    answer = run("boom", name)
+    assert answer.err == "hub: s/t: the wheel is bad; mend it\n"
+    assert answer.out == ""
+    assert answer.code == EXIT_CODES[LEAVES[name].outcome]
+
+
+def test_in_json_an_error_is_also_an_object_on_stdout(run: Run, boom: object) -> None:
+    answer = run("--output", "json", "boom", "RefusedError")
+    assert answer.line == {
+        "error": {"outcome": "refused", "exit_code": 4, "message": "s/t: the wheel is bad; mend it"}
+    }
+    assert answer.err.count("\n") == 1
+
+
+def test_secrets_are_taken_out_of_errors(run: Run, boom: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redactor, "_values", set())
+    monkeypatch.setattr(redactor, "_pattern", None)
+    redactor.add(["wheel"])
+    answer = run("--output", "json", "boom", "FailedError")
+    assert "wheel" not in answer.out + answer.err
+
+
+def test_a_defect_shows_its_traceback_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    redactor.add(["very-secret-token"])
+    error = ValueError("very-secret-token")
+    cli._bug(ValueError, error, None)
+    shown = capsys.readouterr().err
+    assert "ValueError" in shown
+    assert "very-secret-token" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "english", "chinese"),
+    [
+        (("nonsense",), "there is no command nonsense", "没有命令 nonsense"),
+        (("sync", "--nonsense"), "there is no option --nonsense", "没有选项 --nonsense"),
+        (("incidents", "show"), "'ID' is missing", "缺少 'ID'"),
+        (("sync", "--limit", "0"), "'--limit' cannot be used", "'--limit' 不能使用"),
+        (("incidents", "list", "--since", "soon"), "'--since' cannot be used", "'--since' 不能使用"),
+        (("upgrade", "too", "much"), "cannot be understood", "无法理解"),
+    ],
+    ids=["command", "option", "missing", "range", "moment", "too many"],
+)
+def test_a_wrong_command_line_is_exit_2_in_both_languages(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], english: str, chinese: str
+) -> None:
+    answer = run(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert english in answer.err
+    monkeypatch.setenv("HUB_LANG", "zh")
+    assert chinese in run(*words).err
+
+
+def test_without_a_hub_toml_the_remedy_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = run("sync")
+    assert answer.code == 2
+    assert "run `hub init`" in answer.err
+
+
+# --- options, languages, help ----------------------------------------------------------------------------------------
+
+
+def test_shared_options_stand_before_or_after_the_command(run: Run, project: Path) -> None:
+    for words in (
+        ("--config", str(project), "--output", "json", "runs", "list"),
+        ("runs", "--config", str(project), "list", "--output", "json"),
+        ("runs", "list", "--config", str(project), "--output", "json"),
+    ):
+        answer = run(*words)
+        assert (answer.code, answer.out) == (0, "")
+
+
+def test_options_have_their_twin_in_the_environment(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_CONFIG", str(project))
+    monkeypatch.setenv("HUB_OUTPUT", "json")
+    assert "before" in run("upgrade").line
+
+
+def test_every_command_has_help_in_both_languages(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, (_, summary) in cli.COMMANDS.items():
+        monkeypatch.setenv("HUB_LANG", "en")
+        english = run(name, "--help")
+        assert english.code == 0
+        monkeypatch.setenv("HUB_LANG", "zh")
+        chinese = run(name, "--help")
+        assert english.out != chinese.out, name
+        assert summary in cli.COMMANDS[name]
+    assert "立即同步" in run("--help").out
+
+
+def test_hub_alone_prints_help(run: Run) -> None:
+    assert "sync" in run("--help").out
+    assert run().code == 2
+
+
+def test_the_version_needs_neither_the_database_nor_http() -> None:
+    code = (
+        "import sys, cli\ntry:\n    cli.main(['--version'])\nfinally:\n"
+        "    print(*[name for name in ('sqlalchemy', 'httpx', 'connectors') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    version, loaded = ended.stdout.splitlines()
+    assert version.count(".") == 2
+    assert loaded == ""
+
+
+def test_the_log_goes_to_stderr_as_json_if_asked(project: Path) -> None:
+    environment = {**os.environ, "HUB_LOG": "json", "HUB_LANG": "en"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "cli", "--config", str(project), "--log-level", "info", "--output", "json", "sync",
+         "snapshot"],
+        capture_output=True, text=True, env=environment, timeout=60,
+    )  # fmt: skip
+    assert ended.stdout.count("\n") == 1
+    assert '"action": "run_finished"' in ended.stderr
+    assert all(line.startswith("{") for line in ended.stderr.splitlines())
+
+
+# --- plugins ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_plugin_adds_commands_but_never_replaces_ours(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugin_with_commands.py").write_text(
+        "import click\nfrom hub.hookspecs import hookimpl\n@hookimpl\ndef hub_cli(group):\n"
+        "    @group.command('greet')\n    def greet():\n        click.echo('hello')\n"
+        "    @group.command('sync')\n    def sync():\n        click.echo('stolen')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = EntryPoint("greeter", "plugin_with_commands", "hub.v1")
+    monkeypatch.setattr(hub.plugins, "_entries", lambda: [entry])
+    monkeypatch.setattr(cli.hub, "commands", {})
+    monkeypatch.chdir(tmp_path)
+    assert run("greet").out == "hello\n"
+    assert "greet" in run("--help").out
+    assert "stolen" not in run("sync").out
+
+
+def test_plugins_are_listed_with_their_problem(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub.plugins, "_entries", lambda: [EntryPoint("lost", "no_such_module_at_all", "hub.v1")])
+    listed = run("plugins", "--output", "json").line
+    assert (listed["name"], listed["state"]) == ("lost", "broken")
+    assert "is not there" in listed["reason"]
+    assert listed["remedy"]
+    monkeypatch.setenv("HUB_LANG", "zh")
+    assert "损坏" in run("plugins").out
+
+
+def test_the_built_in_connectors_come_through_the_same_door(run: Run, tmp_path: Path) -> None:
+    listed = [line for line in run("plugins", "--output", "json").lines if line["name"] == "builtin"]
+    assert [(line["state"], line["distribution"]) for line in listed] == [("loaded", "supervision-hub")]
+    assert "hotline_8890" in listed[0]["connectors"]

@@ -1,0 +1,44 @@
+"""What commands read and copy is the same on SQLite and PostgreSQL."""
+
+from pathlib import Path
+
+import pytest
+from answers import Run
+
+
+@pytest.fixture
+def synced(data: Run, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A synced project whose store lives at `store_url`."""
+    monkeypatch.setenv("HUB_STORE__URL", store_url)
+    assert data("upgrade").code == 0
+    assert data("sync").code == 0
+    return data
+
+
+def test_reading(synced: Run) -> None:
+    assert [line["outcome"] for line in synced("status").lines] == ["ok"] * 3
+    listed = synced("incidents", "list", "--limit", "1000", "--since", "P30D", "--text", "路").lines
+    times = [line["occurred_at"] for line in listed]
+    assert times == sorted(times, reverse=True)
+    shown = synced("incidents", "show", listed[0]["id"][:20]).line
+    assert shown["id"] == listed[0]["id"]
+    assert shown["provenance"]["fetched_at"]
+    assert synced("changes", "--limit", "3").lines[-1]["seq"] == 3
+    assert len(synced("runs", "list").lines) == 3
+    assert len(synced("state", "list").lines) == 3
+    assert synced("codes", "unmapped").code == 0
+    assert synced("quarantine", "list").code == 0
+    assert synced("deletions", "list").code == 0
+
+
+def test_a_backup_restores_into_either_database(
+    synced: Run, data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_url: str, postgres_url: str
+) -> None:
+    before = synced("incidents", "list", "--limit", "1000").out
+    assert synced("store", "backup", str(tmp_path / "copy.db")).line["incidents"] == before.count("\n")
+    for url in {f"sqlite:///{tmp_path}/again.db", postgres_url} - {store_url}:
+        monkeypatch.setenv("HUB_STORE__URL", url)
+        assert data("store", "restore", str(tmp_path / "copy.db")).code == 0
+        assert data("incidents", "list", "--limit", "1000").out == before
+        again = data("sync").lines
+        assert {(line["outcome"], line["new"]) for line in again} == {("ok", 0)}

@@ -1,0 +1,98 @@
+"""init, upgrade, settings, store: the commands that make and keep a project."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from answers import Run
+
+from hub.config import load
+
+
+def test_init_makes_config_key_and_store(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    answer = run("init", str(folder), "--output", "json")
+    assert answer.code == 0
+    assert answer.line["config"] == str(folder / "hub.toml")
+    assert {path.name for path in folder.iterdir()} == {"hub.toml", "hub.db", "secrets", ".gitignore"}
+    assert stat.S_IMODE((folder / "secrets" / "store.key").stat().st_mode) == 0o600
+    assert "secrets/" in (folder / ".gitignore").read_text()
+    assert len(load(folder / "hub.toml").store.secret_key()) == 32
+
+
+def test_init_never_writes_over_a_project(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path))
+    key = (tmp_path / "secrets" / "store.key").read_text()
+    answer = run("init", str(tmp_path))
+    assert answer.code == 2
+    assert "exists already" in answer.err
+    assert (tmp_path / "secrets" / "store.key").read_text() == key
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_commented_line_of_the_example_is_a_setting(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    monkeypatch.setenv("HUB_LANG", lang)
+    run("init", str(tmp_path))
+    file = tmp_path / "hub.toml"
+    lines = []
+    for line in file.read_text("utf-8").splitlines():
+        bare = line.removeprefix("# ")
+        is_setting = bare.startswith("[sources") or (" = " in bare and bare.split(" = ")[0].isidentifier())
+        lines.append(bare.replace("NAME", "x") if line.startswith("# ") and is_setting else line)
+    file.write_text("\n".join(line for line in lines if not line.startswith("ca_bundle")), "utf-8")
+    settings = load(file)
+    assert list(settings.sources) == ["x"], settings.problems
+    assert settings.sources["x"].options == {}
+
+
+def test_upgrade_twice_changes_nothing(data: Run) -> None:
+    answer = data("upgrade").line
+    assert answer["before"] == answer["after"]
+
+
+def test_a_store_without_schema_says_upgrade(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path))
+    (tmp_path / "hub.db").unlink()
+    answer = run("--config", str(tmp_path), "runs", "list")
+    assert answer.code == 2
+    assert "hub upgrade" in answer.err
+
+
+def test_another_key_is_exit_2(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path))
+    key = tmp_path / "secrets" / "store.key"
+    key.write_text("A" * 43 + "=")
+    answer = run("--config", str(tmp_path), "sync")
+    assert answer.code == 2
+    assert "another key" in answer.err
+
+
+def test_settings_show_where_each_comes_from(data: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_DEFAULTS__WORKERS", "3")
+    shown = {line["key"]: line for line in data("settings").lines}
+    assert (shown["defaults.workers"]["value"], shown["defaults.workers"]["origin"]) == ("3", "HUB_DEFAULTS__WORKERS")
+    assert shown["store.url"]["origin"].startswith("hub.toml:")
+    assert shown["defaults.zone"]["origin"] == "default"
+    assert shown["store.key"]["value"] == "**********"
+
+
+def test_backup_and_restore_give_the_same_store(data: Run, run: Run, project: Path, tmp_path: Path) -> None:
+    assert data("sync").code == 0
+    before = [line["id"] for line in data("incidents", "list", "--limit", "1000").lines]
+    file = tmp_path / "copy.db"
+    saved = data("store", "backup", str(file)).line
+    assert saved["incidents"] == len(before) > 10
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert data("store", "backup", str(file)).code == 2
+    assert "not empty" in data("store", "restore", str(file)).err
+
+    text = project.read_text("utf-8").replace("hub.db", "other.db")
+    other = tmp_path / "other.toml"
+    other.write_text(text, "utf-8")
+    assert run("--config", str(other), "store", "restore", str(file)).code == 0
+    listed = run("--config", str(other), "--output", "json", "incidents", "list", "--limit", "1000").lines
+    assert [line["id"] for line in listed] == before
+    again = run("--config", str(other), "--output", "json", "sync", "snapshot").line
+    assert (again["outcome"], again["new"]) == ("ok", 0)

@@ -1,0 +1,150 @@
+"""status, runs, incidents, changes, deletions, codes, state: what operators read and decide."""
+
+import json
+from pathlib import Path
+
+import pytest
+from answers import Run
+
+from hub.incident import Status
+from hub.testing.sandbox import Sandbox
+
+
+@pytest.fixture
+def synced(data: Run, city: Sandbox) -> Run:
+    """`data` after a first sync."""
+    assert data("sync").code == 0
+    return data
+
+
+# --- status ----------------------------------------------------------------------------------------------------------
+
+
+def test_status_knows_streams_that_never_ran(data: Run) -> None:
+    lines = data("status").lines
+    assert {(line["source"], line["stream"], line["outcome"]) for line in lines} == {
+        ("grassroots_governance", "events", None), ("snapshot", "reports", None), ("road_patrol", "findings", None)
+    }  # fmt: skip
+
+
+def test_status_after_a_sync(synced: Run, hub: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = synced("status")
+    assert answer.code == 0
+    for line in answer.lines:
+        assert line["outcome"] == "ok"
+        assert line["age_s"] < line["freshness_s"]
+        assert line["living"] >= line["open"] > 0
+        assert line["good_at"].endswith("+08:00")
+    monkeypatch.setenv("HUB_LANG", "zh")
+    assert "随手拍" in hub("status").out
+
+
+def test_a_stream_behind_its_objective_is_exit_6(synced: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_SOURCES__SNAPSHOT__FRESHNESS", "PT0.001S")
+    answer = synced("status")
+    assert answer.code == 6
+    assert [line["source"] for line in answer.lines if line["breached"]] == ["snapshot"]
+
+
+def test_a_misconfigured_source_shows_its_problem(synced: Run, project: Path) -> None:
+    project.write_text(project.read_text("utf-8") + '\n[sources.odd]\nconnector = "nonsense"\n', "utf-8")
+    odd = next(line for line in synced("status").lines if line["source"] == "odd")
+    assert (odd["outcome"], "there is no connector nonsense" in odd["error"]) == ("misconfigured", True)
+
+
+# --- runs, incidents, changes ----------------------------------------------------------------------------------------
+
+
+def test_runs_list_and_show(synced: Run) -> None:
+    listed = synced("runs", "list", "--source", "snapshot").lines
+    assert [line["source"] for line in listed] == ["snapshot"]
+    shown = synced("runs", "show", listed[0]["run_id"][:14]).line
+    assert shown == listed[0]
+    assert synced("runs", "show", "nonsense").code == 1
+
+
+def test_incidents_are_filtered(synced: Run) -> None:
+    everything = synced("incidents", "list", "--limit", "1000").lines
+    assert {line["source"] for line in everything} == {"grassroots_governance", "snapshot", "road_patrol"}
+    some = everything[0]
+    for words, fits in {
+        ("--source", "snapshot"): lambda line: line["source"] == "snapshot",
+        ("--kind", "grid_event"): lambda line: line["kind"] == "grid_event",
+        ("--status", "closed"): lambda line: line["status"] == Status.CLOSED,
+        ("--region", some["region"]): lambda line: line["region"].startswith(some["region"]),
+        ("--text", some["title"][:3]): lambda line: True,
+        ("--since", "P3D"): lambda line: True,
+    }.items():
+        found = synced("incidents", "list", "--limit", "1000", *words).lines
+        assert 0 < len(found) <= len(everything), words
+        assert all(fits(line) for line in found), words
+
+
+def test_incidents_come_latest_first_in_the_zone_of_the_settings(
+    synced: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [line["occurred_at"] for line in synced("incidents", "list").lines]
+    assert times == sorted(times, reverse=True)
+    assert times[0].endswith("+08:00")
+    monkeypatch.setenv("HUB_DEFAULTS__ZONE", "America/Los_Angeles")
+    assert synced("incidents", "list").lines[0]["occurred_at"][-6:] in ("-07:00", "-08:00")
+
+
+def test_an_incident_shows_provenance_steps_and_revisions(synced: Run, hub: Run, city: Sandbox) -> None:
+    city.tick(24)
+    synced("sync")
+    changed = next(change["id"] for change in synced("changes", "--limit", "1000").lines if change["op"] == "update")
+    shown = synced("incidents", "show", changed[:20]).line
+    assert shown["id"] == changed
+    assert shown["revision"] == len(shown["revisions"]) + 1
+    assert shown["revisions"][0]["changed_after"]
+    assert set(shown["provenance"]) >= {"run", "mapping", "mapping_version", "raw_sha256", "fetched_at"}
+    text = hub("incidents", "show", changed).out
+    assert "Provenance" in text
+    assert "Revisions" in text
+
+
+def test_an_unknown_or_ambiguous_incident_says_so(synced: Run) -> None:
+    assert "incidents begin with" in synced("incidents", "show", "inc_").line["error"]["message"]
+    assert synced("incidents", "show", "nonsense").code == 1
+
+
+def test_statuses_speak_both_languages(synced: Run, hub: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "pending" in hub("incidents", "list", "--status", "pending").out
+    monkeypatch.setenv("HUB_LANG", "zh")
+    assert "待受理" in hub("incidents", "list", "--status", "pending").out
+
+
+def test_changes_are_read_on_from_a_number(synced: Run) -> None:
+    first = synced("changes", "--limit", "5").lines
+    assert [change["seq"] for change in first] == [1, 2, 3, 4, 5]
+    assert set(first[0]) == {"seq", "op", "id", "revision", "fields", "at"}
+    assert synced("changes", "--after", "5", "--limit", "1").line["seq"] == 6
+
+
+# --- deletions, codes, state -----------------------------------------------------------------------------------------
+
+
+def test_deletions_wait_and_are_decided_once(synced: Run) -> None:
+    assert synced("deletions", "list").out == ""
+    assert synced("deletions", "approve", "1").code == 2
+    assert synced("deletions", "reject", "1").code == 2
+
+
+def test_unmapped_codes_have_a_count_and_an_incident(synced: Run) -> None:
+    for gap in synced("codes", "unmapped").lines:
+        assert gap["count"] > 0
+        assert gap["sample"].startswith("inc_")
+    assert json.dumps(synced("codes", "unmapped", "--source", "snapshot").lines).count("road_patrol") == 0
+
+
+def test_state_list_get_set_clear(synced: Run) -> None:
+    listed = synced("state", "list").lines
+    assert {line["source"] for line in listed} == {"grassroots_governance", "snapshot", "road_patrol"}
+    assert synced("state", "get", "snapshot", "reports").line["cursor"]
+    moved = synced("state", "set", "snapshot", "reports", "2026-01-02").line
+    assert moved["cursor"] == "2026-01-02T00:00:00+08:00"
+    assert synced("state", "clear", "snapshot").line == {"cleared": 1}
+    assert synced("state", "get", "snapshot", "reports").code == 1
+    again = synced("sync", "snapshot").line
+    assert again["new"] == 0
