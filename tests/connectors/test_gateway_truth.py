@@ -132,3 +132,15 @@ def test_rows_that_move_between_pages(on_sqlite: HubProject, sandbox: Sandbox, s
     all_ok(on_sqlite.sync(system))
     all_ok(on_sqlite.sync(system, full_refresh=True))
     assert_store_equals_truth(on_sqlite, sandbox, system)
+
+
+@pytest.mark.parametrize("system", STREAMS)
+def test_nonsense_is_set_aside_and_hurts_no_neighbour(project: HubProject, sandbox: Sandbox, system: str) -> None:
+    """NaN, raw control characters, lone surrogates inside doubly encoded payloads: eight bad rows a stream, once new."""
+    sandbox.fault(system, "absurd")
+    first = project.sync(system)
+    assert {(result.outcome, result.counts.new_quarantined) for result in first} == {(Outcome.PARTIAL, 8)}
+    assert_store_equals_truth(project, sandbox, system)
+    again = all_ok(project.sync(system, full_refresh=True))
+    assert {(result.counts.quarantined, result.counts.new_quarantined) for result in again} == {(8, 0)}
+    assert_store_equals_truth(project, sandbox, system)
