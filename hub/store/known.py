@@ -12,6 +12,7 @@ __all__ = [
     "Full",
     "Known",
     "changed_within",
+    "doubted",
     "full_rows",
     "known",
     "known_quarantine",
@@ -130,14 +131,26 @@ def known_quarantine(transaction: Transaction, source: str, stream: str, raw_has
 
 
 def stale_runs(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int, bytes], str]:
-    """The run in which each stale version of these incidents was seen, by (incident key, raw hash)."""
+    """The run in which each stale version of these incidents was seen, by (incident key, raw hash); "" if the source has
+    shown the current version since."""
     if not keys:
         return {}
     rows = transaction.all(
-        f"SELECT incident, raw_hash, run FROM stale_version WHERE {transaction.any_of('incident')}",
+        "SELECT incident, raw_hash, CASE WHEN refuted_at IS NULL THEN run ELSE '' END FROM stale_version"
+        f" WHERE {transaction.any_of('incident')}",
         (transaction.list_value(keys),),
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def doubted(transaction: Transaction, source: str, stream: str) -> set[int]:
+    """Keys of the incidents of which an older version was shown last, so that seeing the current one again matters."""
+    rows = transaction.all(
+        "SELECT DISTINCT s.incident FROM stale_version s JOIN incident i ON i.key = s.incident"
+        " WHERE i.source = ? AND i.stream = ? AND s.refuted_at IS NULL",
+        (source, stream),
+    )
+    return {row[0] for row in rows}
 
 
 def old_hashes(transaction: Transaction, keys: Sequence[int]) -> set[tuple[int, bytes]]:

@@ -111,7 +111,8 @@ class UpdatedIncident:
 
 @dataclass(frozen=True, slots=True)
 class OldVersion:
-    """A version that is no longer current. Stored ones carry their raw page; those of this very page have None."""
+    """A version that is no longer current. Stored ones carry their raw page and times; what this very page made has
+    None and 0: the page's own stand in, also for `deleted_at` if it was `deleted`."""
 
     key: int | None
     id: str
@@ -125,6 +126,7 @@ class OldVersion:
     run: str
     changed_at: int
     deleted_at: int | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +188,5 @@ class PageWrite:
     file: FileMark | None = None
     unidentified: bool = False
     superseded: list[str] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
     people: dict[int, list[list[PersonRecord]]] = field(default_factory=dict)

@@ -83,7 +83,8 @@ Table(
     _instant("deleted_at", nullable=True),
 )
 
-# Versions that arrived after a newer one: history, and the evidence that a second reading in a row is a correction.
+# Versions that arrived after a newer one: history, and the evidence that a second reading in a row is a correction;
+# refuted once the source shows the current version again in between.
 Table(
     "stale_version",
     metadata,
@@ -94,6 +95,7 @@ Table(
     Column("source_updated_at", BigInteger),
     Column("run", Text, nullable=False),
     _instant("seen_at"),
+    _instant("refuted_at", nullable=True),
 )
 
 Table(

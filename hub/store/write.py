@@ -190,7 +190,8 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
         (
             keys[item.id] if item.key is None else item.key, item.revision, msgspec.json.encode(item.row).decode(),
             item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.mapping,
-            item.mapping_version, item.run, item.changed_at or page.now, item.deleted_at,
+            item.mapping_version, item.run, item.changed_at or page.now,
+            item.deleted_at or (page.now if item.deleted else None),
         )
         for item in page.old
     ]  # fmt: skip
@@ -204,12 +205,17 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
             gone = (page.now if item.deletion else None, item.deletion)
             made_by = (page.mapping, page.mapping_version, page.run, page.now)
             full.append((*item.row, item.revision, *place, *made_by, *gone, item.key, item.was_revision))
+    transaction.run_many(
+        "UPDATE stale_version SET refuted_at = ? WHERE incident = ? AND refuted_at IS NULL",
+        [(page.now, key) for key in page.confirmed],
+    )
     touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(
         "INSERT INTO stale_version (incident, raw_hash, raw_page, raw_index, source_updated_at, run, seen_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, raw_hash) DO UPDATE SET run = excluded.run,"
+        " seen_at = excluded.seen_at, refuted_at = NULL WHERE stale_version.refuted_at IS NOT NULL",
         [
             (item.key, item.raw_hash, raw_page, item.raw_index, item.source_updated_at, page.run, page.now)
             for item in page.stale

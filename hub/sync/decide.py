@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError, CodeGap, PersonRecord
 from hub.source.stream import Page
-from hub.store.known import Full, Known, full_rows, known, known_quarantine, old_hashes, stale_runs
+from hub.store.known import Full, Known, doubted, full_rows, known, known_quarantine, old_hashes, stale_runs
 from hub.store.page import (
     Change,
     Counts,
@@ -72,6 +72,9 @@ class _Draft:
     gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)
     unidentified: bool = False
+    past: set[tuple[str, bytes]] = field(default_factory=set)
+    confirmed: set[int] = field(default_factory=set)
+    superseded: set[str] = field(default_factory=set)
 
     def keep(self, raw: bytes, people: list[PersonRecord]) -> int:
         self.slices.append(raw)
@@ -92,6 +95,8 @@ class Decider:
             for entry in list_quarantine(store, source=job.key, stream=job.stream.name)
             if entry.native_id
         }
+        with store.read() as transaction:
+            self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
 
     def records(self, page: Page) -> list[Record]:
         """Hash and identify every record of a page; one without identity carries the problem instead."""
@@ -99,15 +104,15 @@ class Decider:
         sha256 = hashlib.sha256
         records = []
         for raw in page.rows:
+            flat, head, problem = raw, None, ""
             try:
                 flat = reshape(raw) if reshape else raw
-                head, problem = reader.read(flat), ""
-            except (NoIdentityError, ValueError) as error:
-                flat, head, problem = (
-                    raw,
-                    None,
-                    str(error) if isinstance(error, NoIdentityError) else "cannot be reshaped",
-                )
+                head = reader.read(flat)
+            except NoIdentityError as error:
+                problem = str(error)
+            except Exception as error:
+                # A connector's own code: whatever it stumbles over is the record's fault and stops nothing else.
+                flat, problem = raw, f"cannot be reshaped ({type(error).__name__})"
             records.append(Record(raw, flat, sha256(raw).digest(), head, problem))
         records += [Record(bad.raw, bad.raw, sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
         return records
@@ -136,16 +141,13 @@ class Decider:
             head = record.head
             found = stored.get(head.id) if head is not None else None
             draft.seen.append(found.key if found is not None else -1)
-            same = found is not None and found.raw_hash == record.raw_hash
-            if (
-                same
-                and found is not None
-                and head is not None
-                and head.id not in touched
-                and found.deleted == head.withdrawn
-            ):
-                continue
             if head is not None:
+                if found is not None and found.raw_hash == record.raw_hash:
+                    if found.key in self._doubted:
+                        draft.confirmed.add(found.key)
+                    known_so = found.deleted == head.withdrawn and found.list_hash == record.listed
+                    if known_so and head.id not in touched:
+                        continue
                 touched.add(head.id)
             looked_at.append((slot, record))
         draft.counts.unchanged = len(records) - len(looked_at)
@@ -191,38 +193,54 @@ class Decider:
             self._set_aside(draft, record, record.problem)
             return
         current = draft.current.get(head.id)
-        if head.withdrawn and self._withdraw(draft, record, head, current):
+        key = current.stored.key if current is not None and current.stored else None
+        if head.withdrawn and current is not None:
+            self._withdraw(
+                draft, record, head, current, known_stale=key is not None and (key, record.raw_hash) in stale
+            )
             return
         try:
             mapped = mapper.map(record.flat)
         except UnmappableError as error:
-            self._set_aside(draft, record, str(error))
+            if head.withdrawn:
+                draft.counts.unchanged += 1  # the end of a record that never was here, told by its key alone
+            else:
+                self._set_aside(draft, record, str(error))
             return
         self._note_gaps(draft, mapper, head.id)
         if current is None:
             self._insert(draft, record, head, mapped, slot)
             return
-        key = current.stored.key if current.stored else None
+        version = (key, record.raw_hash) if key is not None else None
         verdict = judge(
             row=mapped.row,
             current=current.row,
             current_deleted=current.deletion is not None,
-            in_history=record.raw_hash == current.raw_hash or (key is not None and (key, record.raw_hash) in history),
+            in_history=record.raw_hash == current.raw_hash
+            or version in history
+            or version in stale
+            or (head.id, record.raw_hash) in draft.past,
             log=self._job.stream.log,
-            stale_before=key is not None and stale.get((key, record.raw_hash), self._run) != self._run,
+            stale_before=version in stale and stale[version] not in ("", self._run) and key not in draft.confirmed,
         )
         if verdict is Verdict.NEWER:
             self._replace(draft, record, current, mapped)
             return
         draft.counts.unchanged += 1
         if verdict is Verdict.STALE:
-            draft.counts.stale += 1
-            if key is not None:
-                index = draft.keep(record.raw, mapped.people)
-                draft.stale.append(StaleVersion(key, record.raw_hash, index, mapped.row[UPDATED_AT]))
+            self._keep_stale(draft, record, key, mapped.people, mapped.row[UPDATED_AT])
         elif verdict is Verdict.RAW_ONLY:
             current.raw_hash, current.listed = record.raw_hash, record.listed
             current.raw_index = draft.keep(record.raw, mapped.people)
+            self._good(draft, head)
+
+    @staticmethod
+    def _keep_stale(
+        draft: _Draft, record: Record, key: int | None, people: list[PersonRecord], changed: int | None
+    ) -> None:
+        draft.counts.stale += 1
+        if key is not None:
+            draft.stale.append(StaleVersion(key, record.raw_hash, draft.keep(record.raw, people), changed))
 
     def _set_aside(self, draft: _Draft, record: Record, reason: str) -> None:
         draft.counts.quarantined += 1
@@ -232,20 +250,24 @@ class Decider:
             draft.counts.new_quarantined += 1
             index = draft.keep(record.raw, [])
         native_id = record.head.native_id if record.head is not None else None
+        if native_id is not None:
+            self._waiting.add(native_id)
+            draft.superseded.discard(native_id)
         draft.bad.append(Quarantined(record.raw_hash, native_id, reason, index))
 
     def _in_quarantine(self, raw_hash: bytes) -> bool:
         with self._store.read() as transaction:
             return known_quarantine(transaction, self._job.key, self._job.stream.name, raw_hash)
 
-    def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current | None) -> bool:
-        """Carry out the source's own word that a record is gone. False: nothing is known of it, so it is mapped first."""
-        if current is None:
-            return False
+    def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current, *, known_stale: bool) -> None:
+        """Carry out the source's own word that a record is gone, unless a newer version says otherwise."""
         changed = self._instant(head)
-        if current.deletion is not None or (changed is not None and (current.row[UPDATED_AT] or 0) > changed):
+        late = changed is not None and (current.row[UPDATED_AT] or 0) > changed
+        if late or current.deletion is not None:
             draft.counts.unchanged += 1
-            return True
+            if late and not known_stale:
+                self._keep_stale(draft, record, current.stored.key if current.stored else None, [], changed)
+            return
         self._archive(draft, current)
         if changed is not None:
             current.row = (*current.row[:UPDATED_AT], changed, *current.row[UPDATED_AT + 1 :])
@@ -253,7 +275,6 @@ class Decider:
         current.deletion = "source"
         draft.counts.changed += 1
         draft.counts.tombstoned += 1
-        return True
 
     def _insert(self, draft: _Draft, record: Record, head: Head, mapped: Mapped, slot: int) -> None:
         index = draft.keep(record.raw, mapped.people)
@@ -262,6 +283,7 @@ class Decider:
             head, mapped.row, 1, record.raw_hash, index, deletion, record.listed, None, slot, raw_only=False
         )
         draft.counts.new += 1
+        self._good(draft, head)
         draft.counts.tombstoned += deletion is not None
         draft.changes.append(Change("delete" if deletion else "insert", head.id, 1))
 
@@ -274,23 +296,21 @@ class Decider:
         draft.counts.changed += 1
 
     def _archive(self, draft: _Draft, current: _Current) -> None:
-        """The version that is current now becomes history."""
+        """The version that is current now becomes history. Its raw record is where this page found or put it."""
         stored, mapping = current.stored, self._job.mapping
-        untouched = stored is not None and current.revision == stored.revision and current.raw_index is None
-        if stored is not None and untouched:
-            draft.old.append(
-                OldVersion(
-                    stored.key, current.head.id, stored.revision, stored.row, stored.raw_hash, stored.raw_page, stored.raw_index,
-                    stored.mapping, stored.mapping_version, stored.run, stored.changed_at, stored.deleted_at,
-                )
+        draft.past.add((current.head.id, current.raw_hash))
+        old = OldVersion(
+            stored.key if stored else None, current.head.id, current.revision, current.row, current.raw_hash, None,
+            current.raw_index or 0, mapping.name, mapping.version, self._run, 0, None, current.deletion is not None,
+        )  # fmt: skip
+        if stored is not None and current.raw_index is None:
+            old = replace(old, raw_page=stored.raw_page, raw_index=stored.raw_index)
+        if stored is not None and current.revision == stored.revision:
+            old = replace(
+                old, mapping=stored.mapping, mapping_version=stored.mapping_version, run=stored.run,
+                changed_at=stored.changed_at, deleted_at=stored.deleted_at,
             )  # fmt: skip
-        else:
-            draft.old.append(
-                OldVersion(
-                    stored.key if stored else None, current.head.id, current.revision, current.row, current.raw_hash, None,
-                    current.raw_index or 0, mapping.name, mapping.version, self._run, 0, None,
-                )
-            )  # fmt: skip
+        draft.old.append(old)
 
     def _advance(
         self,
@@ -305,7 +325,13 @@ class Decider:
         current.raw_hash, current.listed = record.raw_hash, record.listed
         current.raw_index = draft.keep(record.raw, people)
         current.raw_only = False
+        self._good(draft, current.head)
         draft.changes.append(Change(op, current.head.id, current.revision, fields))
+
+    def _good(self, draft: _Draft, head: Head) -> None:
+        """A good version came: bad ones of the record that wait in quarantine are settled by it."""
+        if head.native_id in self._waiting:
+            draft.superseded.add(head.native_id)
 
     def _note_gaps(self, draft: _Draft, mapper: Mapper, sample: str) -> None:
         for gap in mapper.gaps():
@@ -328,7 +354,8 @@ class Decider:
             counts=draft.counts, requests=page.requests,
             raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, page.origin),
             old=draft.old, stale=draft.stale, quarantined=draft.bad, changes=draft.changes, gaps=draft.gaps, seen=draft.seen,
-            file=page.file, unidentified=draft.unidentified, superseded=self._superseded(draft),
+            file=page.file, unidentified=draft.unidentified, superseded=sorted(draft.superseded),
+            confirmed=sorted(draft.confirmed),
         )  # fmt: skip
         for item in draft.current.values():
             if item.stored is None:
@@ -346,11 +373,6 @@ class Decider:
                     )
                 )  # fmt: skip
         return write
-
-    def _superseded(self, draft: _Draft) -> list[str]:
-        """Native ids of which a bad version waits in quarantine although a good one came with this page."""
-        good = {item.head.native_id for item in draft.current.values() if item.raw_index is not None}
-        return sorted(self._waiting & good) if self._waiting else []
 
     def _head_reader(self, mapping: str) -> HeadReader:
         if mapping not in self._heads:
