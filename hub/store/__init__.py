@@ -1,6 +1,7 @@
 """The unified store: the same schema, statements and promises on SQLite and PostgreSQL."""
 
 from hub.config import Settings
+from hub.config.keyfile import pending_key
 from hub.store.crypto import Keyring
 from hub.store.store import Store
 
@@ -11,6 +12,7 @@ def open_store(settings: Settings, *, with_key: bool = True) -> Store:
     """The store of these settings, its schema and key checked. Raises StoreVersionError, ConfigError, UnavailableError."""
     from hub.store.migrate import check_schema
 
-    store = Store(settings.store.url, Keyring(settings.store.secret_key()) if with_key else None)
+    keyring = Keyring(settings.store.secret_key(), pending_key(settings)) if with_key else None
+    store = Store(settings.store.url, keyring)
     check_schema(store)
     return store

@@ -22,19 +22,22 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["Keyring"]
+__all__ = ["Keyring", "keyed_mark"]
 
 Type = TypeVar("Type")
 _NONCE = 12
 
 
 class Keyring:
-    """Seals and opens blobs, makes search marks. `secret`: the store's 32 bytes."""
+    """Seals and opens blobs, makes search marks. `secret`: the store's 32 bytes. `other`: a second secret whose blobs can be
+    opened as well, while a rotation from one to the other is under way."""
 
-    def __init__(self, secret: bytes) -> None:
-        self.key_id = hashlib.sha256(b"key id" + secret).hexdigest()[:16]
+    def __init__(self, secret: bytes, other: bytes | None = None) -> None:
+        self.key_id = _key_id(secret)
         self._seal = AESGCM(_derive(secret, b"seal"))
         self._search = _derive(secret, b"search")
+        self._opens = [self._seal] + ([AESGCM(_derive(other, b"seal"))] if other is not None else [])
+        self.key_ids = (self.key_id, *([_key_id(other)] if other is not None else []))
 
     def seal(self, value: object, purpose: str) -> bytes:
         """MessagePack, zstd level 1, AES-GCM; `purpose` is bound to the blob, so that none can be put in another's place."""
@@ -43,15 +46,26 @@ class Keyring:
 
     def open(self, blob: bytes, purpose: str, type_: type[Type]) -> Type:
         """What `seal` sealed. StoreError if the key is another one or the blob was altered."""
-        try:
-            packed = self._seal.decrypt(blob[:_NONCE], blob[_NONCE:], purpose.encode())
-        except InvalidTag as error:
-            raise StoreError("a sealed {purpose} cannot be opened with this key", purpose=purpose) from error
-        return msgspec.msgpack.decode(zstd.decompress(packed), type=type_)
+        for cipher in self._opens:
+            try:
+                packed = cipher.decrypt(blob[:_NONCE], blob[_NONCE:], purpose.encode())
+            except InvalidTag:
+                continue
+            return msgspec.msgpack.decode(zstd.decompress(packed), type=type_)
+        raise StoreError("a sealed {purpose} cannot be opened with this key", purpose=purpose)
 
     def mark(self, text: str) -> bytes:
         """Eight bytes by which a name, phone or ID number can be found again without storing it."""
-        return hashlib.blake2b(text.strip().upper().encode(), digest_size=8, key=self._search).digest()
+        return keyed_mark(self._search, text)
+
+
+def keyed_mark(key: bytes, text: str) -> bytes:
+    """BLAKE2b of the text, blanks at its ends and case left aside, under a key of 32 bytes; 8 bytes."""
+    return hashlib.blake2b(text.strip().upper().encode(), digest_size=8, key=key).digest()
+
+
+def _key_id(secret: bytes) -> str:
+    return hashlib.sha256(b"key id" + secret).hexdigest()[:16]
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:

@@ -85,7 +85,7 @@ def _bind_key(store: Store) -> None:
     if row is None:
         with store.write() as transaction:
             transaction.run("INSERT INTO meta (name, value) VALUES ('key_id', ?)", (key_id,))
-    elif row[0] != key_id:
+    elif row[0] not in store.keyring.key_ids:
         raise StoreVersionError(
             "this store was made with another key",
             remedy="restore the secrets/store.key that belongs to it from your backup",

@@ -276,6 +276,9 @@ Table(
     _instant("planned_at", nullable=True),
 )
 
+# Who was erased: keyed marks that later syncs obey. The key is sealed in `meta`, so that it survives a rotation.
+Table("erased", metadata, Column("mark", LargeBinary, primary_key=True), _instant("at"))
+
 Table("counter", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 Table(

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hub.errors import FencedError
+from hub.errors import FencedError, StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
-from hub.mapping.values import PersonRecord
+from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
+from hub.store.people import sealed_people
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.store import ConflictError, Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS
@@ -22,7 +23,6 @@ _CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
 _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
 )  # fmt: skip
-_SEARCHABLE = frozenset({"name", "phone", "id_number", "account"})
 _UPDATED = (
     *MAPPED_COLUMNS,
     "revision",
@@ -45,7 +45,7 @@ _MOVE_RAW = (
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
     """Commit one page; the feed's new head. FencedError if the lease is lost, ConflictError if rows moved meanwhile."""
-    sealed = _sealed(store, page.raw)
+    sealed = _sealed(store, obeying_erasure(store, page.raw))
     with store.write() as transaction:
         hold_lease(transaction, lease, page.now)
         raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
@@ -53,7 +53,8 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
         _write_updates(transaction, page, raw_page, keys)
         for number, people in page.people.items():
             transaction.run(
-                "UPDATE raw_page SET people = ?, marks = ? WHERE id = ?", (*_sealed_people(store, people), number)
+                "UPDATE raw_page SET people = ?, marks = ? WHERE id = ?",
+                (*sealed_people(store.keyring, people), number),
             )
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
@@ -104,21 +105,17 @@ def _sealed(store: Store, raw: RawPage) -> tuple[bytes, bytes | None, bytes | No
     body = keyring.seal(raw.slices, "raw page")
     if not any(raw.people):
         return body, None, None
-    return body, *_sealed_people(store, raw.people)
-
-
-def _sealed_people(store: Store, people: list[list[PersonRecord]]) -> tuple[bytes, bytes]:
-    """The people of a page, and the sorted marks by which one of them can be found."""
-    mark = store.keyring.mark
-    marks = {
-        mark(text) for persons in people for person in persons for name, text in person.items() if name in _SEARCHABLE
-    }
-    return store.keyring.seal(people, "people"), b"".join(sorted(marks))
+    return body, *sealed_people(store.keyring, raw.people)
 
 
 def _write_raw(
     transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes, bytes | None, bytes | None]
 ) -> int:
+    # Shared lock: a rotation of the key cannot end between this look and the commit.
+    lock = " FOR SHARE" if transaction.dialect == "postgresql" else ""
+    bound = transaction.one(f"SELECT value FROM meta WHERE name = 'key_id'{lock}")
+    if bound is not None and bound[0] not in store.keyring.key_ids:
+        raise StoreVersionError("the store's key was changed while this ran", remedy="start the hub again")
     number = _allocate(transaction, "raw_page", 1)
     columns = (
         "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id", "body", "people", "marks",
@@ -205,13 +202,13 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
             gone = (page.now if item.deletion else None, item.deletion)
             made_by = (page.mapping, page.mapping_version, page.run, page.now)
             full.append((*item.row, item.revision, *place, *made_by, *gone, item.key, item.was_revision))
+    touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
+    if touched != len(page.updated):
+        raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(
         "UPDATE stale_version SET refuted_at = ? WHERE incident = ? AND refuted_at IS NULL",
         [(page.now, key) for key in page.confirmed],
     )
-    touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
-    if touched != len(page.updated):
-        raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(
         "INSERT INTO stale_version (incident, raw_hash, raw_page, raw_index, source_updated_at, run, seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, raw_hash) DO UPDATE SET run = excluded.run,"

@@ -1,0 +1,61 @@
+"""`hub person`: where a person stands in the store, and erasing them."""
+
+from dataclasses import asdict
+
+import click
+
+from hub.clock import now_ms
+from hub.commands.output import Column
+from hub.commands.session import Group, Session, pass_session
+from hub.store.audit import record_action
+from hub.store.erasure import erase_person, find_person
+
+__all__ = ["command"]
+
+COLUMNS = (
+    Column("incident", "Incident"), Column("roles", "As"), Column("raw_page", "Raw page", "count"),
+    Column("raw_index", "Place", "count"),
+)  # fmt: skip
+TEXT = click.option(
+    "--text", prompt=True, hide_input=True, metavar="TEXT",
+    help="The whole name, phone, ID number or account. Without it, it is asked for, so that it stands in no shell history.",
+)  # fmt: skip
+REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; noted in the audit log without the person.")
+
+
+@click.group("person", cls=Group)
+def command() -> None:
+    """People in the store: where somebody stands, and erasing them."""
+
+
+@command.command("find")
+@TEXT
+@REASON
+@pass_session
+def find(session: Session, text: str, reason: str) -> None:
+    """List the incidents and older raw records in which a person stands."""
+    with session.store() as store:
+        record_action(store, actor=session.actor, action="person find", target="", reason=reason, now=now_ms())
+        places = find_person(store, text)
+    rows = [{**asdict(place), "roles": ", ".join(place.roles)} for place in places]
+    session.output.rows(rows, COLUMNS, empty="nobody of that name or number is in the store")
+
+
+@command.command("erase")
+@TEXT
+@REASON
+@pass_session
+def erase(session: Session, text: str, reason: str) -> None:
+    """Take a person out of every record, present and former, and out of quarantine. Later syncs do not bring them back.
+
+    Incidents stay. Backups made before still hold the person."""
+    with session.store() as store:
+        erased = erase_person(store, text, now_ms())
+        target = f"{erased.records} records"
+        record_action(store, actor=session.actor, action="person erase", target=target, reason=reason, now=now_ms())
+    session.output.say(
+        "erased from {records} records on {pages} pages, and from {quarantined} in quarantine",
+        records=erased.records, pages=erased.pages, quarantined=erased.quarantined,
+    )  # fmt: skip
+    if session.format == "json":
+        session.output.json(asdict(erased))

@@ -1,0 +1,42 @@
+"""The file the store's key lies in, for what has to put another key in its place."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from hub.config.settings import Settings
+from hub.errors import ConfigError
+
+__all__ = ["key_file", "next_key_file", "pending_key"]
+
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
+
+
+def key_file(settings: Settings) -> Path:
+    """Raises ConfigError if `[store] key` is not `${file:PATH}`."""
+    written = tomllib.loads(settings.file.read_text("utf-8")).get("store", {}).get("key", "")
+    found = _FILE.fullmatch(str(written))
+    if found is None:
+        raise ConfigError(
+            "[store] key is not kept in a file", remedy="write the key into a file and refer to it by ${{file:PATH}}"
+        )
+    return settings.folder / found[1]
+
+
+def next_key_file(settings: Settings) -> Path:
+    """Where a rotation keeps the new key until the store has changed to it."""
+    file = key_file(settings)
+    return file.with_name(file.name + ".next")
+
+
+def pending_key(settings: Settings) -> bytes | None:
+    """The key of a rotation that has begun and not ended, so that what it sealed already can be read."""
+    try:
+        file = next_key_file(settings)
+    except ConfigError:
+        return None
+    if not file.exists():
+        return None
+    from hub.config.models import StoreSettings
+
+    return StoreSettings.model_validate({"key": file.read_text("utf-8").strip()}).secret_key()

@@ -1,0 +1,182 @@
+"""Finding and erasing a person: in the person table, in raw records and in quarantine, now and in every later sync.
+
+Incidents hold nothing of people: mapping masks what it knows of them in free text. The chain of the audit log stays whole,
+because it never held the person either.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from hub.errors import MisconfiguredError
+from hub.mapping.values import PersonRecord
+from hub.store.crypto import keyed_mark
+from hub.store.page import RawPage
+from hub.store.people import holds_mark, searchable, sealed_people
+from hub.store.raw import OpenPage, open_page
+from hub.store.store import Store, Transaction
+
+__all__ = ["Erased", "PersonPlace", "erase_person", "find_person", "obeying_erasure"]
+
+_SHORTEST = 2
+_GONE = b"***"
+_ERASED: PersonRecord = {"role": "erased"}
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPlace:
+    """Where a person stands: an incident's id (None for an older version's raw record), and as what."""
+
+    incident: str | None
+    roles: tuple[str, ...]
+    raw_page: int
+    raw_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure rewrote."""
+
+    records: int
+    pages: int
+    quarantined: int
+
+
+def find_person(store: Store, text: str) -> list[PersonPlace]:
+    """Every record in which a person has exactly this name, phone, ID number or account (case and outer blanks left aside)."""
+    places = [
+        (number, index, people) for number, page in _pages_with(store, text) for index, people in _matches(page, text)
+    ]
+    with store.read() as transaction:
+        found = transaction.all(
+            f"SELECT raw_page, raw_index, id FROM incident WHERE {transaction.any_of('raw_page')}",
+            (transaction.list_value(sorted({number for number, _, _ in places})),),
+        )
+    ids = {(row[0], row[1]): row[2] for row in found}
+    return [
+        PersonPlace(ids.get((number, index)), tuple(person.get("role", "") for person in people), number, index)
+        for number, index, people in places
+    ]
+
+
+def erase_person(store: Store, text: str, now: int) -> Erased:
+    """Erase whoever has this name, phone, ID number or account. The mark comes first, so that a sync meanwhile obeys it already;
+    interrupted, the same call goes on. MisconfiguredError for a text too short to mean a person."""
+    if len(text.strip()) < _SHORTEST:
+        raise MisconfiguredError("this text is too short to mean one person", remedy="give the whole name or number")
+    key = _erasure_key(store)
+    with store.write() as transaction:
+        transaction.run(
+            "INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (keyed_mark(key, text), now)
+        )
+    records = pages = 0
+    for number, page in list(_pages_with(store, text)):
+        hits = list(_matches(page, text))
+        for index, people in hits:
+            _strike(page, index, people)
+        _store_page(store, number, page)
+        records, pages = records + len(hits), pages + 1
+    return Erased(records, pages, _erase_quarantined(store, text))
+
+
+def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
+    """A page about to be stored, without the people who were erased before."""
+    with store.read() as transaction:
+        marks = {row[0] for row in transaction.all("SELECT mark FROM erased")}
+    if not marks or not any(raw.people):
+        return raw
+    key, page = (
+        _erasure_key(store),
+        OpenPage(list(raw.slices), [list(people) for people in raw.people], raw.mapping, raw.zone),
+    )
+    for index, people in enumerate(raw.people):
+        hit = [person for person in people if any(keyed_mark(key, text) in marks for text in searchable(person))]
+        if hit:
+            _strike(page, index, hit)
+    return replace(raw, slices=page.slices, people=page.people)
+
+
+def _pages_with(store: Store, text: str) -> Iterator[tuple[int, OpenPage]]:
+    """Raw pages whose marks have this text. A million people are 8 MB of marks: they are simply read through."""
+    wanted = store.keyring.mark(text)
+    with store.read() as transaction:
+        numbers = [
+            row[0]
+            for batch in transaction.stream("SELECT id, marks FROM raw_page WHERE marks IS NOT NULL", size=200)
+            for row in batch
+            if holds_mark(row[1], wanted)
+        ]
+    return ((number, open_page(store, number)) for number in numbers)
+
+
+def _matches(page: OpenPage, text: str) -> Iterator[tuple[int, list[PersonRecord]]]:
+    wanted = text.strip().upper()
+    for index, people in enumerate(page.people):
+        hit = [person for person in people if wanted in (item.strip().upper() for item in searchable(person))]
+        if hit:
+            yield index, hit
+
+
+def _strike(page: OpenPage, index: int, people: list[PersonRecord]) -> None:
+    """Take these people out of one record, and every word that says who they are out of its raw bytes."""
+    kept = [person for person in page.people[index] if person not in people]
+    page.people[index] = [*kept, *([_ERASED] * len(people))]
+    for person in people:
+        for name, text in person.items():
+            if name != "role":
+                page.slices[index] = _without(page.slices[index], text)
+
+
+def _without(raw: bytes, text: str) -> bytes:
+    """The bytes without the text, however JSON wrote it."""
+    if len(text) < _SHORTEST:
+        return raw
+    plain = msgspec.json.encode(text)[1:-1]
+    escaped = "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in plain.decode()).encode()
+    for form in {plain, escaped, escaped.upper().replace(b"\\U", b"\\u"), text.encode()}:
+        raw = raw.replace(form, _GONE)
+    return raw
+
+
+def _store_page(store: Store, number: int, page: OpenPage) -> None:
+    people, marks = sealed_people(store.keyring, page.people)
+    with store.write() as transaction:
+        transaction.run(
+            "UPDATE raw_page SET body = ?, people = ?, marks = ?, key_id = ? WHERE id = ?",
+            (store.keyring.seal(page.slices, "raw page"), people, marks, store.keyring.key_id, number),
+        )
+
+
+def _erase_quarantined(store: Store, text: str) -> int:
+    """Records in quarantine have no known people: the text itself is looked for in them."""
+    with store.read() as transaction:
+        places = transaction.all("SELECT DISTINCT raw_page, raw_index FROM quarantine ORDER BY raw_page, raw_index")
+    struck = 0
+    for number, index in places:
+        page = open_page(store, number)
+        clean = _without(page.slices[index], text.strip())
+        if clean != page.slices[index]:
+            page.slices[index] = clean
+            _store_page(store, number, page)
+            struck += 1
+    return struck
+
+
+def _erasure_key(store: Store) -> bytes:
+    """The key of erasure marks: made once, sealed in the store, the same after every rotation of the store's key."""
+    with store.read() as transaction:
+        sealed = _sealed_key(transaction)
+    if sealed is None:
+        made = store.keyring.seal(os.urandom(32), "erasure key").hex()
+        with store.write() as transaction:
+            transaction.run("INSERT INTO meta (name, value) VALUES ('erasure_key', ?) ON CONFLICT DO NOTHING", (made,))
+            sealed = _sealed_key(transaction)
+    assert sealed is not None
+    return store.keyring.open(bytes.fromhex(sealed), "erasure key", bytes)
+
+
+def _sealed_key(transaction: Transaction) -> str | None:
+    row = transaction.one("SELECT value FROM meta WHERE name = 'erasure_key'")
+    return str(row[0]) if row is not None else None

@@ -1,0 +1,65 @@
+"""Changing the store's key: everything sealed is sealed again, in steps, and can be gone on with after any interruption."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hub.errors import MisconfiguredError
+from hub.mapping.values import PersonRecord
+from hub.store.crypto import Keyring
+from hub.store.people import sealed_people
+from hub.store.store import Store, Transaction
+
+__all__ = ["key_of", "rotate"]
+
+_BATCH = 50
+
+
+def key_of(store: Store) -> str | None:
+    """The id of the key the store belongs to."""
+    with store.read() as transaction:
+        row = transaction.one("SELECT value FROM meta WHERE name = 'key_id'")
+    return str(row[0]) if row is not None else None
+
+
+def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:
+    """Seal every raw page again with `new`, which must open the old key's blobs as well; how many pages were sealed by this call.
+
+    Pages that a sync stores meanwhile under the old key are found too; with the last of them the store changes its key, in the
+    same transaction. A process that still runs with the old key is refused at its next page. Tokens are simply forgotten.
+    """
+    old = key_of(store)
+    if old is not None and old not in new.key_ids:
+        raise MisconfiguredError("the new key cannot open what the old one sealed", remedy="give the old key beside it")
+    done = 0
+    while old != new.key_id:
+        with store.write() as transaction:
+            rows = transaction.all(
+                "SELECT id, body, people FROM raw_page WHERE key_id <> ? ORDER BY id LIMIT ?", (new.key_id, _BATCH)
+            )
+            transaction.run_many(
+                "UPDATE raw_page SET body = ?, people = ?, marks = ?, key_id = ? WHERE id = ?",
+                [(*_resealed(new, row[1], row[2]), new.key_id, row[0]) for row in rows],
+            )
+            if not rows:
+                _finish(transaction, new)
+                old = new.key_id
+        done += len(rows)
+        progress(done)
+    return done
+
+
+def _resealed(new: Keyring, body: bytes, people: bytes | None) -> tuple[Any, Any, Any]:
+    sealed = new.seal(new.open(body, "raw page", list[bytes]), "raw page")
+    if people is None:
+        return sealed, None, None
+    return sealed, *sealed_people(new, new.open(people, "people", list[list[PersonRecord]]))
+
+
+def _finish(transaction: Transaction, new: Keyring) -> None:
+    row = transaction.one("SELECT value FROM meta WHERE name = 'erasure_key'")
+    if row is not None:
+        key = new.open(bytes.fromhex(row[0]), "erasure key", bytes)
+        sealed = new.seal(key, "erasure key").hex()
+        transaction.run("UPDATE meta SET value = ? WHERE name = 'erasure_key'", (sealed,))
+    transaction.run("DELETE FROM token")
+    transaction.run("UPDATE meta SET value = ? WHERE name = 'key_id'", (new.key_id,))
