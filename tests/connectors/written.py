@@ -12,7 +12,7 @@ from hub.mapping.mapping import Mappings
 from hub.store.incidents import mapped_fields
 from hub.testing.project import HubProject
 
-__all__ = ["code_table", "incident_of", "leaks", "told", "wire_codes"]
+__all__ = ["ROOT", "code_table", "incident_of", "leaks", "told", "wire_codes"]
 
 ROOT = Path(__file__).parent.parent.parent
 _LISTS = ("flags", "officers", "measures", "parties", "reference_numbers", "steps", "attachments")
