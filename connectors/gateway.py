@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from hub.config.values import Duration
 from hub.source import (
     GATEWAY_CHECK,
     Check,
@@ -29,8 +30,6 @@ from hub.source import (
 
 __all__ = ["EnforcementSupervision", "InternetSupervision"]
 
-#: Update times have second precision and late rows are up to ten minutes older than the last reading.
-_LOOKBACK = timedelta(minutes=20)
 _SAFETY_LAG = timedelta(seconds=120)
 
 ApiPath = Annotated[str, Field(pattern=r"^/\S+$")]
@@ -67,6 +66,10 @@ class GatewayConfig(ConnectorConfig):
         "short",
         description='How the last page is known: "short" of page_size, or "empty" where the interface silently grants '
         "fewer rows than asked for (more requests, always safe).",
+    )
+    lookback: Duration = Field(
+        timedelta(minutes=20),
+        description="Read again at every sync, because rows may be written later than the time they carry.",
     )
 
 
@@ -171,9 +174,9 @@ class _Api:
             envelope=self.envelope,
         )
 
-    def cursor(self) -> Cursor:
+    def cursor(self, config: GatewayConfig) -> Cursor:
         form = "iso" if self.form == "local" else self.form
-        return Cursor(path=self.time, format=form, lookback=_LOOKBACK, safety_lag=_SAFETY_LAG)
+        return Cursor(path=self.time, format=form, lookback=config.lookback, safety_lag=_SAFETY_LAG)
 
 
 class _Gateway(Connector):
@@ -208,7 +211,7 @@ class InternetSupervision(_Gateway):
                 mapping=f"{self.name}/{name}",
                 native_id=api.native_id,
                 endpoint=api.endpoint(config, path, config.window),
-                cursor=api.cursor(),
+                cursor=api.cursor(config),
                 personal=api.personal,
                 operation="cd_operation",
                 log=True,
@@ -235,7 +238,7 @@ class EnforcementSupervision(_Gateway):
                 mapping=f"{self.name}/{name}",
                 native_id=api.native_id,
                 endpoint=api.endpoint(config, path, getattr(config.windows, name)),
-                cursor=api.cursor(),
+                cursor=api.cursor(config),
                 personal=api.personal,
             )
             for name, api in _ENFORCEMENT.items()

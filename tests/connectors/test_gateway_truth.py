@@ -94,6 +94,17 @@ def test_small_pages_and_late_rows(on_sqlite: HubProject, sandbox: Sandbox, syst
 
 
 @pytest.mark.parametrize("system", STREAMS)
+def test_a_source_that_ends_with_an_empty_page(tmp_path: Path, sandbox: Sandbox, system: str) -> None:
+    settings = {"PAGE_SIZE": "7", "LAST_PAGE": "empty", "LOOKBACK": "1h"}
+    environment = {f"HUB_SOURCES__{system.upper()}__{name}": value for name, value in settings.items()}
+    with hub_project(tmp_path / "hub", sandbox, environment=environment) as project:
+        for _ in range(3):
+            all_ok(project.sync(system, full_refresh=system == STATES))
+            assert_store_equals_truth(project, sandbox, system)
+            sandbox.tick(2)
+
+
+@pytest.mark.parametrize("system", STREAMS)
 def test_a_reading_in_parts(on_sqlite: HubProject, sandbox: Sandbox, system: str) -> None:
     """--limit stops after a page; the next runs go on, while the city moves."""
     for _ in range(60):
@@ -136,7 +147,7 @@ def test_rows_that_move_between_pages(on_sqlite: HubProject, sandbox: Sandbox, s
 
 @pytest.mark.parametrize("system", STREAMS)
 def test_nonsense_is_set_aside_and_hurts_no_neighbour(project: HubProject, sandbox: Sandbox, system: str) -> None:
-    """NaN, raw control characters, lone surrogates inside doubly encoded payloads: eight bad rows a stream, once new."""
+    """NaN, raw control characters, lone surrogates in doubly encoded payloads: eight bad rows a stream, new once."""
     sandbox.fault(system, "absurd")
     first = project.sync(system)
     assert {(result.outcome, result.counts.new_quarantined) for result in first} == {(Outcome.PARTIAL, 8)}
