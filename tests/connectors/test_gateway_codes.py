@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 import mappings
+from connectors.gateway import EnforcementSupervision, InternetSupervision
 from hub.incident import Status
 from hub.mapping.codes import load_code_table
+from hub.source import Connector
 from hub.testing.project import HubProject, hub_project
 from hub.testing.sandbox import Sandbox
+from hub.testing.sandbox.systems.gateway_rows import RENDERERS
 
 FOLDER = Path(mappings.__file__ or "").parent
 
@@ -83,3 +86,29 @@ def test_no_natural_person_is_in_an_incident_row(city: tuple[Sandbox, HubProject
     ]
     assert not shown
     assert all(project.people(identity)[0]["id_number"] for identity in ids[:20])
+
+
+# --- documentation ---------------------------------------------------------------------------------------------------
+
+DOCS = FOLDER.parent / "docs" / "connectors"
+
+
+@pytest.mark.parametrize("system", ["internet_supervision", "enforcement_supervision"])
+def test_every_field_sent_is_mapped_or_said_to_be_left(city: tuple[Sandbox, HubProject], system: str) -> None:
+    page = (DOCS / f"{system}.md").read_text("utf-8")
+    for shelf in city[0].city.streams(system):
+        mapping = (FOLDER / system / f"{shelf.spec.name}.toml").read_text("utf-8")
+        sent = RENDERERS[shelf.spec.key](shelf.records[0], 0)
+        forgotten = [key for key in sent if f'"{key}"' not in mapping and f"`{key}`" not in page]
+        assert not forgotten, shelf.spec.key
+
+
+@pytest.mark.parametrize("connector", [InternetSupervision, EnforcementSupervision])
+def test_every_setting_and_table_is_documented(connector: type[Connector]) -> None:
+    """The second page refers to the first for what both share."""
+    pages = [(DOCS / f"{name}.md").read_text("utf-8") for name in ("internet_supervision", connector.name)]
+    documented = "\n".join(pages)
+    for name in connector.Config.model_fields:
+        assert f"`{name}`" in documented or f"`{name}." in documented, name
+    for table in (name for name in CODES if name.startswith(connector.name)):
+        assert f"`{table}`" in documented or f"`…_{table.rpartition('_')[2]}`" in documented, table

@@ -50,7 +50,7 @@ INSPECTION = {
     "record_unique_identity": "8f14e45fceea167a5a36dedd4bea2543",
     "plan_id": "SSJ2026007",
     "supervise_item_implement_code": "33020000000123",
-    "supervise_item_check_icode": AUTHORITY_CODE + "212",
+    "supervise_item_check_icode": f"{AUTHORITY_CODE}212,{AUTHORITY_CODE}199",
     "check_action_name": f"对{COMPANY}的油烟污染检查",
     "check_action_code": "JC33070200000012",
     "implement_institution": AUTHORITY,
@@ -104,6 +104,8 @@ def test_inspection(known: Mappings) -> None:
             ("internet_supervision", "JC33070200000012"),
             ("double_random_plan", "SSJ2026007"),
             ("supervision_item", "33020000000123"),
+            ("supervision_item_check", AUTHORITY_CODE + "212"),
+            ("supervision_item_check", AUTHORITY_CODE + "199"),
         ),
     }
     assert found.people == []
