@@ -102,6 +102,8 @@ class _Plugin:
                 remedy="report it to the plugin's author, or raise [plugins] deadline",
                 plugin=self.name, hook=hook, seconds=f"{deadline_s:g}",
             )
+        if failure and isinstance(failure[0], PluginError):
+            raise failure[0].within(plugin=self.name)
         if failure:
             raise PluginError(
                 "{plugin}: hook {hook} raised {error}", remedy="see the log for its traceback; report it to its author",
@@ -261,8 +263,35 @@ def _refuse_before_import(entry: EntryPoint, seen: set[str]) -> None:
         )
 
 
+class _DeclaredPlugin:
+    """What a package of data only brings: the connector of its connector.toml and its `mappings`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @hookspecs.hookimpl
+    def hub_connectors(self) -> "list[type[Connector]]":
+        from hub.source.declared import read_connector
+
+        return [read_connector(self._file)]
+
+    @hookspecs.hookimpl
+    def hub_mappings(self) -> list[Path]:
+        folder = self._file.parent / "mappings"
+        return [folder] if folder.is_dir() else []
+
+
+def _declared(module: object) -> object:
+    """The module, or in its place what its connector.toml declares if it has one and no hooks of its own."""
+    file = getattr(module, "__file__", None)
+    declaration = Path(file).parent / "connector.toml" if file else None
+    if declaration is None or not declaration.is_file() or _HOOKS & set(dir(module)):
+        return module
+    return _DeclaredPlugin(declaration)
+
+
 def _register(entry: EntryPoint) -> _Plugin:
-    module = _import(entry)
+    module = _declared(_import(entry))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     _check_names(entry.name, module, manager)
