@@ -1,0 +1,155 @@
+"""People: sealed in the database, found by marks, erased for good, and the key that seals them changed under way."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from rig import KEY, START, Mortal, Rig, Sudden
+from upstream import Upstream
+
+from hub.errors import MisconfiguredError, Outcome, StoreError, StoreVersionError
+from hub.store.crypto import Keyring
+from hub.store.erasure import erase_person, find_person
+from hub.store.migrate import check_schema
+from hub.store.raw import people_of, raw_of
+from hub.store.rotation import key_of, rotate
+from hub.store.store import Store
+from hub.store.tables import metadata
+
+HOUR = 3_600_000
+PHONE, NAME = "13900007788", "测试寅"
+OTHER_KEY = bytes(range(1, 33))
+
+
+def fill(upstream: Upstream) -> None:
+    upstream.put("kept", START - HOUR, who="测试卯", phone="13900001122")
+    upstream.put("gone", START - HOUR + 1000, who=NAME, phone=PHONE, title=f"call {PHONE}")
+
+
+def identity(rig: Rig, native_id: str) -> str:
+    [(found,)] = rig.all("SELECT id FROM incident WHERE native_id = ?", f'"{native_id}"')
+    return str(found)
+
+
+def test_found_by_whole_name_or_number_only(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream)
+    rig.run()
+    assert [place.incident for place in find_person(rig.store, f" {PHONE} ")] == [identity(rig, "gone")]
+    assert [place.roles for place in find_person(rig.store, NAME)] == [("reporter",)]
+    assert find_person(rig.store, PHONE[:-1]) == []
+
+
+def test_erased_from_people_and_raw_of_every_version(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream)
+    rig.run()
+    upstream.put("gone", START - HOUR + 2000, who=NAME, phone=PHONE, title="again")
+    rig.run()
+    erased = erase_person(rig.store, PHONE, START)
+    assert (erased.records, erased.quarantined) == (2, 0)
+    assert find_person(rig.store, NAME) == []
+    assert people_of(rig.store, identity(rig, "kept"))[0]["name"] == "测试卯"
+    for revision in (1, 2):
+        record = raw_of(rig.store, identity(rig, "gone"), revision)
+        assert record is not None
+        assert PHONE.encode() not in record.raw
+        assert NAME.encode() not in record.raw
+    assert erase_person(rig.store, PHONE, START).records == 0
+
+
+def test_later_syncs_do_not_bring_them_back(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream)
+    rig.run()
+    erase_person(rig.store, PHONE, START)
+    upstream.put("gone", START - HOUR + 2000, who=NAME, phone=PHONE, title="changed")
+    upstream.put("new", START - HOUR + 2000, who=NAME, phone=PHONE)
+    assert rig.run().outcome is Outcome.OK
+    assert find_person(rig.store, PHONE) == []
+    assert find_person(rig.store, NAME) == []
+    assert people_of(rig.store, identity(rig, "new")) == [{"role": "erased"}]
+    assert rig.living()['"gone"'][0] == "changed"
+
+
+@pytest.mark.parametrize("escaped", [False, True], ids=["as UTF-8", "as escapes"])
+def test_erased_from_quarantine(rig: Rig, upstream: Upstream, escaped: bool) -> None:
+    name = NAME.encode("unicode_escape") if escaped else NAME.encode()
+    upstream.records.append({"id": "bad", "at": START - HOUR, "raw": b'{"id": "bad", "at": "x", "who": "' + name + b'"}'})
+    rig.run()
+    assert erase_person(rig.store, NAME, START).quarantined == 1
+
+
+def test_a_text_too_short_is_refused(rig: Rig) -> None:
+    with pytest.raises(MisconfiguredError):
+        erase_person(rig.store, " 王 ", START)
+
+
+def test_nothing_of_people_lies_in_the_database(rig: Rig, upstream: Upstream, tmp_path: Path) -> None:
+    fill(upstream)
+    bad = f'{{"id": "bad", "at": "x", "who": "{NAME}"}}'.encode()
+    upstream.records.append({"id": "bad", "at": START - HOUR, "raw": bad})
+    rig.run()
+    written = repr([rig.all(f"SELECT * FROM {table}") for table in metadata.tables]).encode()
+    rig.store.close()
+    written += b"".join(path.read_bytes() for path in tmp_path.glob("hub.db*"))
+    for planted in (PHONE.encode(), NAME.encode(), NAME.encode("unicode_escape"), repr(NAME.encode())[2:-1].encode()):
+        assert planted not in written
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+@pytest.mark.parametrize("committed", [False, True], ids=["before commit", "after commit"])
+def test_rotation_killed_anywhere_is_gone_on_with(
+    rig: Rig, upstream: Upstream, store_url: str, monkeypatch: pytest.MonkeyPatch, number: int, committed: bool
+) -> None:
+    monkeypatch.setattr("hub.store.rotation._BATCH", 1)
+    upstream.size = 1
+    fill(upstream)
+    rig.run()
+    erase_person(rig.store, "13900009999", START)
+    both = Keyring(OTHER_KEY, KEY)
+    store = Mortal(store_url, both)
+    store.live(number, committed=committed)
+    try:
+        rotate(store, both, lambda count: None)
+    except Sudden:
+        with closing(Store(store_url, both)) as half_way:
+            assert people_of(half_way, identity(rig, "gone"))[0]["phone"] == PHONE
+    store.live()
+    rotate(store, both, lambda count: None)
+    assert key_of(store) == both.key_id
+    with_new_only = Store(store_url, Keyring(OTHER_KEY))
+    check_schema(with_new_only)
+    assert people_of(with_new_only, identity(rig, "gone"))[0]["phone"] == PHONE
+    assert find_person(with_new_only, PHONE) != []
+    with pytest.raises(StoreVersionError):
+        check_schema(rig.store)
+    upstream.put("late", START - HOUR + 5000)
+    assert rig.run().outcome is Outcome.MISCONFIGURED
+    rig.store = with_new_only
+    upstream.put("gone2", START - HOUR + 6000, phone="13900009999")
+    assert rig.run().outcome is Outcome.OK
+    assert find_person(with_new_only, "13900009999") == []
+    for opened in (with_new_only, store):
+        opened.close()
+
+
+def test_another_key_opens_nothing(rig: Rig, upstream: Upstream, store_url: str) -> None:
+    fill(upstream)
+    rig.run()
+    stranger = Store(store_url, Keyring(OTHER_KEY))
+    with pytest.raises(StoreError):
+        raw_of(stranger, identity(rig, "kept"))
+    with pytest.raises(StoreVersionError):
+        check_schema(stranger)
+    with pytest.raises(MisconfiguredError):
+        rotate(stranger, stranger.keyring, lambda count: None)
+    stranger.close()
+
+
+def test_an_altered_blob_is_refused(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream)
+    rig.run()
+    with rig.store.write() as transaction:
+        [(number, body)] = transaction.all("SELECT id, body FROM raw_page")
+        altered = bytes(body)[:-1] + bytes([bytes(body)[-1] ^ 1])
+        transaction.run("UPDATE raw_page SET body = ? WHERE id = ?", (altered, number))
+    with pytest.raises(StoreError):
+        raw_of(rig.store, identity(rig, "kept"))
