@@ -3,8 +3,9 @@
 from hub.errors import BusyError
 from hub.store.page import Lease
 from hub.store.store import Store
+from hub.store.write import hold_lease
 
-__all__ = ["acquire", "release"]
+__all__ = ["acquire", "release", "renew"]
 
 
 def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease:
@@ -30,6 +31,12 @@ def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease
                 seconds=max(0, (holder[1] - now) // 1000) if holder else 0,
             )
     return Lease(name, owner, int(taken[0]), ttl_ms)
+
+
+def renew(store: Store, lease: Lease, now: int) -> None:
+    """Hold on to the lease while nothing is written. FencedError if another owner has it now."""
+    with store.write() as transaction:
+        hold_lease(transaction, lease, now)
 
 
 def release(store: Store, lease: Lease) -> None:

@@ -27,7 +27,8 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamJob:
-    """`source` is the section's name, `key` what the store calls it. `start` is how far back a first sync goes."""
+    """`source` is the section's name, `key` what the store calls it. `start` is how far back a first sync goes.
+    `lease_ms`: how long the partition stays with the run after each page."""
 
     source: str
     key: str
@@ -39,6 +40,7 @@ class StreamJob:
     zone: str
     partition: str = ""
     hooks: Hooks = field(default_factory=Hooks)
+    lease_ms: int = 90_000
 
     @property
     def lease_name(self) -> str:

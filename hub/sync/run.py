@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from hub.errors import (
     EnvelopeError,
     FailedError,
     HubError,
+    InterruptedByOperatorError,
     MisconfiguredError,
     Outcome,
 )  # fmt: skip
@@ -43,7 +45,6 @@ from hub.sync.versions import UPDATED_AT
 __all__ = ["Backfill", "RunOptions", "StreamRun"]
 
 log = logging.getLogger("hub.sync")
-_LEASE_MS = 90_000
 _CONFLICTS = 5
 
 
@@ -112,6 +113,8 @@ class StreamRun:
                 error.outcome,
                 error.within(source=self._job.source, stream=self._job.stream.name),
             )
+        except Exception as error:
+            self._defect(error)
         result.duration_s = time.monotonic() - began
         return result
 
@@ -126,33 +129,27 @@ class StreamRun:
         if outdated:
             # A newer mapping may read what an older one could not: quarantine is a queue, not a grave.
             replay(self._store, job, outdated, self._owner)
-        lease = leases.acquire(self._store, job.lease_name, self._owner, _LEASE_MS, now_ms())
+        lease = leases.acquire(self._store, job.lease_name, self._owner, job.lease_ms, now_ms())
         result.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
         runs.open_run(self._store, lease, result.run_id, job.key, job.stream.name, job.partition, self._mode, now_ms())
         try:
             self._read(lease)
-            if result.counts.new_quarantined and result.outcome is Outcome.OK:
-                result.outcome = Outcome.PARTIAL
         except HubError as error:
             result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
         except Exception as error:
-            # A defect of the hub or of a connector: this stream's run failed, the others go on, the traceback is in the log.
-            log.exception(
-                "defect in a run", extra={"action": "defect", "source": job.source, "stream": job.stream.name}
-            )
-            result.outcome = Outcome.FAILED
-            result.error = FailedError(
-                "a defect: {error}",
-                error=type(error).__name__,
-                source=job.source,
-                stream=job.stream.name,
-                remedy="see the log",
-            )
+            self._defect(error)
         finally:
             said = result.error.render() if result.error else None
             runs.close_run(self._store, result.run_id, result.outcome, result.cursor, said, now_ms())
             leases.release(self._store, lease)
         tell_outcome(self._store, job, result)
+
+    def _defect(self, error: Exception) -> None:
+        """A defect of the hub or of a connector: this stream's run failed, the others go on, the traceback is logged."""
+        marks = {"source": self._job.source, "stream": self._job.stream.name}
+        log.error("defect in a run", exc_info=error, extra={"action": "defect", **marks})
+        self.result.outcome = Outcome.FAILED
+        self.result.error = FailedError("a defect: {error}", error=type(error).__name__, remedy="see the log", **marks)
 
     def _read(self, lease: Lease | None) -> None:
         """Walk the windows of a reading, a new one or the one that an earlier run left unfinished."""
@@ -165,9 +162,12 @@ class StreamRun:
                 give_up(self._store, job, lease, reading, cursor)
             reading = self._begin(cursor)
         self._reading = reading
-        fetcher = Fetcher(job, self._stop, time.monotonic() + job.settings.run_deadline.total_seconds())
+        deadline = time.monotonic() + job.settings.run_deadline.total_seconds()
+        fetcher = Fetcher(job, self._stop, deadline, lambda: self._hold(lease))
         decider = Decider(self._store, job, self.result.run_id)
         while not self._reading.read:
+            if self._stop.is_set():
+                raise InterruptedByOperatorError("stopped between two windows", remedy="the next run goes on from there")
             if not self._walk(lease, fetcher, decider):
                 return
         if lease is not None:
@@ -190,16 +190,22 @@ class StreamRun:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
         job, options = self._job, self._options
         budget = job.settings.quarantine_budget
-        for page in fetcher.pages(window_of(self._reading, self._partition), self._reading.position):
-            self._apply(lease, page, fetcher, decider)
-            if self.result.counts.new_quarantined > budget:
-                raise BudgetSpentError(
-                    "{count} records went to quarantine, more than the budget of {budget}",
-                    count=self.result.counts.new_quarantined, budget=budget, remedy="see hub quarantine list",
-                )  # fmt: skip
-            if options.limit is not None and self.result.counts.fetched >= options.limit and not self._reading.read:
-                return False
+        with closing(fetcher.pages(window_of(self._reading, self._partition), self._reading.position)) as pages:
+            for page in pages:
+                self._apply(lease, page, fetcher, decider)
+                counts = self.result.counts
+                if counts.new_quarantined > budget:
+                    raise BudgetSpentError(
+                        "{count} records went to quarantine, more than the budget of {budget}",
+                        count=counts.new_quarantined, budget=budget, remedy="see hub quarantine list",
+                    )  # fmt: skip
+                if options.limit is not None and counts.fetched >= options.limit and not self._reading.read:
+                    return False
         return True
+
+    def _hold(self, lease: Lease | None) -> None:
+        if lease is not None:
+            leases.renew(self._store, lease, now_ms())
 
     def _apply(self, lease: Lease | None, page: Page, fetcher: Fetcher, decider: Decider) -> None:
         """Decide one page and commit it together with how far the reading is."""
@@ -235,6 +241,8 @@ class StreamRun:
         if page.file is not None and page.file.reason:
             self._tell_set_aside(page.file)
         result.counts.add(write.counts)
+        if result.counts.new_quarantined:
+            result.outcome = Outcome.PARTIAL
         result.requests += page.requests
         result.pages += 1
         self._progress(result)
