@@ -20,7 +20,7 @@ from hub.errors import PluginError
 if TYPE_CHECKING:
     from hub.source.connector import Connector
 
-__all__ = ["GROUP", "ListedPlugin", "PluginState", "Plugins", "foreign_plugins", "load_plugins"]
+__all__ = ["GROUP", "ListedPlugin", "PluginState", "Plugins", "foreign_plugins", "installed_plugins", "load_plugins"]
 
 log = logging.getLogger("hub.plugins")
 
@@ -213,7 +213,7 @@ def load_plugins(settings: PluginSettings | None = None) -> Plugins:
     settings = settings or PluginSettings()
     plugins = Plugins(deadline_s=settings.deadline.total_seconds())
     seen: set[str] = set()
-    for entry in _entries():
+    for entry in installed_plugins():
         version = entry.dist.version if entry.dist else ""
         line = ListedPlugin(entry.name, _distribution(entry), version, PluginState.LOADED)
         try:
@@ -233,10 +233,10 @@ def load_plugins(settings: PluginSettings | None = None) -> Plugins:
 
 def foreign_plugins() -> bool:
     """Whether any plugin beside the hub's own is installed; nothing is imported to find out."""
-    return any(_distribution(entry) != _OWN for entry in _entries())
+    return any(_distribution(entry) != _OWN for entry in installed_plugins())
 
 
-def _entries() -> list[EntryPoint]:
+def installed_plugins() -> list[EntryPoint]:
     """Entry points of every `hub.vN`, the hub's own first; a distribution found twice on the path counts once."""
     found: dict[tuple[str, str, str], EntryPoint] = {}
     for distribution in distributions():

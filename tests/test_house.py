@@ -38,10 +38,11 @@ BELOW = {
     "hub.plugins": {"hub.hookspecs", "hub.source", "hub.errors", "hub.config"},
     "hub.store": {"hub.errors", "hub.incident", "hub.config", "hub.clock", "hub.mapping", "hub.source"},
 }
+BELOW["hub.probing"] = {"hub.errors"}
 BELOW["hub.sync"] = {*BELOW["hub.store"], "hub.store", "hub.plugins"}
 BELOW["hub.schedule"] = {*BELOW["hub.sync"], "hub.sync"}
 BELOW["hub.testing"] = {*BELOW["hub.schedule"], "hub.schedule"}
-BELOW["hub.commands"] = {*BELOW["hub.testing"], "hub.locale", "hub.testing"}
+BELOW["hub.commands"] = {*BELOW["hub.testing"], "hub.locale", "hub.probing", "hub.testing"}
 BELOW["cli"] = {*BELOW["hub.commands"], "hub.commands"}
 BELOW["connectors"] = {"hub.source", "hub.hookspecs", "hub.incident", "hub.errors", "hub.config"}
 

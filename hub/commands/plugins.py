@@ -4,7 +4,9 @@ import click
 
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
-from hub.plugins import ListedPlugin
+from hub.errors import EXIT_CODES, Outcome, worst
+from hub.plugins import ListedPlugin, installed_plugins
+from hub.probing import Probe, probe
 
 __all__ = ["command"]
 
@@ -18,11 +20,30 @@ COLUMNS = (
 )
 
 
+PROBED = (
+    Column("name", "Plugin"),
+    Column("seconds", "Import takes", "span"),
+    Column("bytes", "Memory (bytes)", "count"),
+    Column("problem", "Problem"),
+)
+
+
 @click.command("plugins", cls=Command)
+@click.option("--probe", "probed", is_flag=True, help="Import each in a process of its own and say what that costs.")
 @pass_session
-def command(session: Session) -> None:
+def command(session: Session, probed: bool) -> int:
     """List the installed plugins, what they bring, and what is wrong with those that cannot be used."""
-    session.output.rows([_row(session, plugin) for plugin in session.plugins.listed], COLUMNS)
+    if not probed:
+        session.output.rows([_row(session, plugin) for plugin in session.plugins.listed], COLUMNS)
+        return EXIT_CODES[Outcome.OK]
+    probes = [(entry.name, probe(entry)) for entry in installed_plugins()]
+    session.output.rows([_probe_row(session, name, found) for name, found in probes], PROBED)
+    return worst(Outcome.MISCONFIGURED if found.problem else Outcome.OK for _, found in probes)
+
+
+def _probe_row(session: Session, name: str, found: Probe) -> dict[str, object]:
+    problem = session.wording(found.problem) if found.problem else None
+    return {"name": name, "seconds": found.seconds, "bytes": found.bytes, "problem": problem}
 
 
 def _row(session: Session, plugin: ListedPlugin) -> dict[str, object]:

@@ -173,7 +173,7 @@ def test_a_plugin_adds_commands_but_never_replaces_ours(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     entry = EntryPoint("greeter", "plugin_with_commands", "hub.v1")
-    monkeypatch.setattr(hub.plugins, "_entries", lambda: [entry])
+    monkeypatch.setattr(hub.plugins, "installed_plugins", lambda: [entry])
     monkeypatch.setattr(cli.hub, "commands", {})
     monkeypatch.chdir(tmp_path)
     assert run("greet").out == "hello\n"
@@ -185,7 +185,8 @@ def test_plugins_are_listed_with_their_problem(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(hub.plugins, "_entries", lambda: [EntryPoint("lost", "no_such_module_at_all", "hub.v1")])
+    entry = EntryPoint("lost", "no_such_module_at_all", "hub.v1")
+    monkeypatch.setattr(hub.plugins, "installed_plugins", lambda: [entry])
     listed = run("plugins", "--output", "json").line
     assert (listed["name"], listed["state"]) == ("lost", "broken")
     assert "is not there" in listed["reason"]
