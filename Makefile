@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint docs clean
+.PHONY: help venv demo test check lint docs bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ venv: $(READY) ## Make .venv with the hub and what its tests need
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,test,check]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sandbox,worker,test,check]'
 	@touch $(READY)
 
 demo: $(READY) ## Sync a whole sandbox city into ./demo and show what came of it (two minutes at most)
@@ -31,6 +31,20 @@ lint: $(READY) ## Repair what can be repaired
 
 docs: $(READY) ## Write the pages that are made from code
 	$(BIN)/python docs/build.py
+
+bench: .venv-bench/ready ## Measure against a hand-written floor and peers (QUICK=1: under three minutes)
+	.venv-bench/bin/python benchmarks/bench.py $(if $(QUICK),--quick) $(ARGS)
+
+# A peer that cannot be installed is left out of the table.
+.venv-bench/ready: pyproject.toml constraints.txt $(wildcard benchmarks/*.txt benchmarks/peers/*.txt)
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --requirement benchmarks/requirements.txt --editable .
+	for peer in dlt singer; do \
+	  $(PYTHON) -m venv .venv-bench/peers/$$peer && .venv-bench/peers/$$peer/bin/pip install --quiet \
+	    --disable-pip-version-check --requirement benchmarks/peers/$$peer.txt || rm -rf .venv-bench/peers/$$peer; \
+	done
+	@touch $@
 
 clean: ## Remove .venv, caches and the demo
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -16,7 +16,7 @@ __all__ = ["read_feed"]
 
 _STATUSES = ("pending", "accepted", "in_progress", "awaiting_review", "closed")
 _TOWNS = ("330702001", "330702002", "330702100", "330702101", "330702200")
-_PAGES = 500
+_PAGES = 200
 
 
 def read_feed(store: Store) -> tuple[int, float]:

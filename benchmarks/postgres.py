@@ -32,6 +32,10 @@ class Postgres:
         path, mark, query = rest.partition("?")
         return f"{head}://{path.rpartition('/')[0]}/{name}{mark}{query}"
 
+    def dsn(self, name: str) -> str:
+        """The same with a host and a password, for programs that insist on both; the socket in the query counts."""
+        return self.url(name).replace("://postgres:@/", "://postgres:any@localhost/")
+
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far, ended ones included."""
         own = self._process.cpu_times()

@@ -24,7 +24,9 @@ class Line:
 
 
 def at_most(job: str, store: str, hub: float, other: float, unit: str, what: str, limit: float | None) -> Line:
-    """The hub's figure over the yardstick's; small is good."""
+    """The hub's figure over the yardstick's; small is good. A margin of nothing or less is noise and gives no ratio."""
+    if hub <= 0 or other <= 0:
+        return Line(job, store, f"{hub:,.1f} {unit}", f"{other:,.1f} {unit} {what}", target="noise")
     ratio = hub / other
     return Line(
         job, store, f"{hub:,.1f} {unit}", f"{other:,.1f} {unit} {what}", ratio,
@@ -113,21 +115,28 @@ def _peers(samples: Samples, store: str, sizes: tuple[int, int], peer_sizes: tup
         ("dlt", "first", "sqlite"): 5, ("dlt", "first", "postgresql"): 2.5,
         ("dlt", "reread", "sqlite"): 20, ("dlt", "reread", "postgresql"): 14,
     }  # fmt: skip
-    for who in ("dlt", "singer"):
+    for who in ("dlt", "dlt-arrow", "singer"):
         for job, title in (("first", "first load"), ("reread", "full re-read")):
             if not samples.has(job, who, store, peer_sizes[1]):
                 continue
-            theirs = 1e6 / samples.margin_us(job, who, store, peer_sizes, "wall_s")
+            theirs = samples.margin_us(job, who, store, peer_sizes, "wall_s")
             if samples.has(job, "hub", store, sizes[1]):
-                ours = 1e6 / samples.margin_us(job, "hub", store, sizes, "wall_s")
-                limit = limits.get((who, job, store))
-                yield Line(
-                    f"{title}, records a second", store, f"{ours:,.0f}/s", f"{theirs:,.0f}/s {who}", ours / theirs,
-                    f"≥ {limit:g}" if limit else "", ours / theirs >= limit if limit else None,
-                )  # fmt: skip
+                ours = samples.margin_us(job, "hub", store, sizes, "wall_s")
+                yield _faster(f"{title}, records a second", store, ours, theirs, who, limits.get((who, job, store)))
             cpu = samples.margin_us(job, who, store, peer_sizes, "cpu_s")
             peak = samples.median((job, who, store, peer_sizes[1]), "peak_mb")
             yield Line(f"{title}, {who}: CPU a record, peak", store, "", f"{cpu:,.0f} µs, {peak:,.0f} MB")
+
+
+def _faster(job: str, store: str, ours_us: float, theirs_us: float, who: str, limit: float | None) -> Line:
+    """Rates from µs of wall a record; large is good."""
+    if ours_us <= 0 or theirs_us <= 0:
+        return Line(job, store, f"{ours_us:,.1f} µs", f"{theirs_us:,.1f} µs {who}", target="noise")
+    ratio = theirs_us / ours_us
+    return Line(
+        job, store, f"{1e6 / ours_us:,.0f}/s", f"{1e6 / theirs_us:,.0f}/s {who}", ratio,
+        f"≥ {limit:g}" if limit else "", ratio >= limit if limit else None,
+    )  # fmt: skip
 
 
 def _consumer(samples: Samples, store: str, records: int) -> Iterator[Line]:
