@@ -9,7 +9,7 @@ from datetime import datetime
 from hub.clock import now_ms
 from hub.errors import BreachedError, HubError, Outcome
 from hub.source.stream import Window
-from hub.store.known import changed_within
+from hub.store.known import Known, changed_within
 from hub.store.store import Store
 from hub.sync.decide import Decider
 from hub.sync.fetch import Fetcher
@@ -87,7 +87,7 @@ def _compare(
             elif held is None or held.deleted:
                 found.missing_count += 1
                 found.missing += [record.head.native_id] if len(found.missing) < _NAMED else []
-            elif held.raw_hash != record.raw_hash and not job.stream.two_step and not job.stream.log:
+            elif not job.stream.log and _listed_hash(job, held) != record.raw_hash:
                 found.outdated_count += 1
                 found.outdated += [record.head.native_id] if len(found.outdated) < _NAMED else []
         progress(len(seen))
@@ -113,6 +113,11 @@ def _compare(
             stream=job.stream.name,
             remedy="hub reconcile --repair reads the window again; what is extra only hub sync --full-refresh can bury",
         )
+
+
+def _listed_hash(job: StreamJob, held: Known) -> bytes | None:
+    """The hash of what the source listed when the record was stored: the list row, or the record itself."""
+    return held.list_hash if job.stream.two_step else held.raw_hash
 
 
 def _ms(moment: datetime | None) -> int | None:

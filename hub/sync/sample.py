@@ -82,15 +82,20 @@ def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) ->
         if job.stream.two_step and not shown:
             continue
         full = job.transport.detail(job.stream, raw) if job.stream.two_step else raw
+        # Personal paths are those of the reshaped record: what cannot be reshaped cannot be masked either.
+        flat, incident, problem = None, None, ""
         try:
             flat = job.stream.reshape(full) if job.stream.reshape else full
-            incident, problem = mapped_fields(mapper.map(flat).row), ""
+            incident = mapped_fields(mapper.map(flat).row)
             sample.mapped += 1
         except (UnmappableError, ValueError) as error:
-            flat, incident, problem = full, None, str(error)
+            problem = str(error)
             sample.bad += 1
-        if shown:
-            sample.records.append(SampleRecord(masked(flat, () if unmask else personal), incident, problem))
+        if shown and flat is None and personal and not unmask:
+            sample.records.append(SampleRecord(f"{len(full)} bytes that cannot be masked", incident, problem))
+        elif shown:
+            raw = masked(full if flat is None else flat, () if unmask else personal)
+            sample.records.append(SampleRecord(raw, incident, problem))
     sample.unmapped.update(mapper.gaps())
 
 

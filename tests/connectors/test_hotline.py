@@ -1,6 +1,7 @@
 """The 8890 hotline: session, windows, list and detail; the store equals the truth; one order field by field."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,9 @@ from hub.incident import Attachment, Flag, Status, Step
 from hub.source import RestTransport, Stream
 from hub.store.raw import raw_of
 from hub.sync.reading import begin, following, window_of
+from hub.sync.reconcile import reconcile
 from hub.sync.result import RunResult
+from hub.sync.sample import take_sample
 from hub.testing.comparison import assert_store_equals_truth
 from hub.testing.project import HubProject, hub_project
 from hub.testing.sandbox import Sandbox
@@ -383,3 +386,36 @@ def test_list_rows_stay_and_what_is_neither_is_refused() -> None:
     for wrong in (b"[]", b"7", b'{"res":{"fd_name":"a"}}', b'{"res":[{"name":"a"}]}', twice):
         with pytest.raises(ValueError, match=r"\S"):
             flat_order(wrong)
+
+
+# -- other ways to look ---------------------------------------------------------------------------------------------
+
+
+def test_reconcile_sees_changes_in_the_list(on_sqlite: HubProject, sandbox: Sandbox) -> None:
+    sync(on_sqlite)
+    sandbox.tick(2)
+    since = datetime(2026, 8, 25, tzinfo=UTC)
+    with on_sqlite.hub.open(NAME) as source:
+        job = on_sqlite.hub.job(source, source.stream(STREAM))
+        before = reconcile(on_sqlite.hub.store, job, since=since, until=None)
+        assert before.outcome is Outcome.BREACHED
+        assert before.missing_count
+        assert before.outdated_count
+        sync(on_sqlite)
+        after = reconcile(on_sqlite.hub.store, job, since=since, until=None)
+        assert (after.outcome, after.upstream) == (Outcome.OK, after.stored)
+
+
+@pytest.mark.parametrize("broken", ["unmappable", "unshapeable"])
+def test_a_sample_shows_no_caller(on_sqlite: HubProject, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """Personal paths are those of the flat order; a detail that does not become one must not be shown as it is."""
+    order = detail(receive_time="gestern") if broken == "unmappable" else detail().replace(b'"note14"', b'"note"')
+    monkeypatch.setattr(RestTransport, "detail", lambda self, stream, row: order)
+    monkeypatch.setenv("HUB_LANG", "en")
+    with on_sqlite.hub.open(NAME) as source:
+        job = replace(on_sqlite.hub.job(source, source.stream(STREAM)), start=datetime(2026, 11, 1, tzinfo=UTC))
+        sample = take_sample(job)
+        (record,) = sample.records
+        assert record.problem
+        assert not [one for one in ("陈测试", "13800000001", "虚构小区") if one in repr(record)]
+        assert "陈测试" in repr(take_sample(job, unmask=True).records[0].raw)
