@@ -7,7 +7,7 @@ from hub.errors import Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
 
-__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source"]
+__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source", "source_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,19 @@ def _run_row(row: Any) -> RunRow:
 
 
 def remember_source(store: Store, source: str, key: str) -> str:
-    """The key of a source, fixed at its first sync: identities are made from it, so that a renamed section keeps them."""
+    """The key of a source, fixed at its first sync: identities are made from it. A section of another name that says
+    `key =` takes the key over: that is how a section is renamed."""
+    known = source_key(store, source)
+    if known is not None:
+        return known
     with store.write() as transaction:
-        transaction.run("INSERT INTO source_key (source, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (source, key))
+        transaction.run("DELETE FROM source_key WHERE key = ?", (key,))
+        transaction.run("INSERT INTO source_key (source, key) VALUES (?, ?)", (source, key))
+    return key
+
+
+def source_key(store: Store, source: str) -> str | None:
+    """The key under which the store knows a source, None before its first sync."""
+    with store.read() as transaction:
         row = transaction.one("SELECT key FROM source_key WHERE source = ?", (source,))
-    return str(row[0])
+    return str(row[0]) if row is not None else None
