@@ -15,7 +15,7 @@ COLUMNS = (
     Column("seq", "Number", "count"),
     Column("at", "Stored", "time"),
     Column("op", "Change", "op"),
-    Column("id", "Incident"),
+    Column("id", "Incident", "id"),
     Column("revision", "Revision", "count"),
     Column("fields", "Fields"),
 )

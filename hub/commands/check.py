@@ -15,8 +15,8 @@ from hub.sync.sources import Hub
 __all__ = ["command", "samples_of"]
 
 COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("outcome", "Outcome", "outcome"),
     Column("rows", "Rows", "count"),
     Column("total", "Total", "count"),

@@ -11,13 +11,13 @@ from hub.store.overview import list_gaps
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("code_table", "Code table"),
     Column("code", "Code"),
     Column("text", "Its text"),
     Column("count", "Times", "count"),
-    Column("sample", "For instance"),
+    Column("sample", "For instance", "id"),
     Column("last_seen_at", "Last seen", "time"),
 )
 

@@ -14,15 +14,15 @@ __all__ = ["command"]
 
 COLUMNS = (
     Column("id", "Number", "count"),
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("records", "Missing", "count"),
     Column("living", "Of", "count"),
     Column("status", "State"),
     Column("held_at", "Held since", "time"),
     Column("decided_at", "Decided", "time"),
     Column("decided_by", "By"),
-    Column("run", "Run"),
+    Column("run", "Run", "id"),
 )
 
 

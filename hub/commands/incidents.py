@@ -15,8 +15,8 @@ from hub.store.incidents import TEXT_WINDOW_DAYS, IncidentFilter, list_incidents
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("id", "Incident"),
-    Column("source", "Source"),
+    Column("id", "Incident", "id"),
+    Column("source", "Source", "name"),
     Column("kind", "Kind", "kind"),
     Column("status", "Status", "status"),
     Column("occurred_at", "Happened", "time"),
@@ -29,7 +29,7 @@ STEPS = (
     Column("note", "Note"),
 )  # fmt: skip
 REVISIONS = (
-    Column("revision", "Revision", "count"), Column("changed_at", "Stored", "time"), Column("run", "Run"),
+    Column("revision", "Revision", "count"), Column("changed_at", "Stored", "time"), Column("run", "Run", "id"),
     Column("changed_after", "Changed after it"),
 )  # fmt: skip
 

@@ -24,12 +24,18 @@ _COLOURS = {
     "unavailable": "red", "broken": "red", "fenced": "red", "dead": "red", "interrupted": "yellow",
 }
 
+#: Characters of an id that tables show; enough to tell records apart, and for `show` to find one.
+ID_SHOWN = 16
+#: Columns of characters: below that a table is not squeezed, and what a file or pipe gets.
+NARROWEST, WIDE = 110, 200
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: the record's key, its heading (an English literal, translated) and how values are shown.
 
-    `show`: text; count (right-aligned); time (an aware datetime, shown in the zone of `[defaults]`); span
+    `show`: text; name; id (its beginning, which commands
+    take as well as the whole); count (right-aligned); time (an aware datetime, shown in the zone of `[defaults]`); span
     (seconds); or the name of a group of titles (status, kind, outcome …).
     """
 
@@ -68,7 +74,11 @@ class Output:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             justify: Literal["left", "right"] = "right" if column.show == "count" else "left"
-            table.add_column(translate(column.heading, self.lang), justify=justify, overflow="fold")
+            # Prose gives way in a narrow terminal; ids, times and counts stay whole as long as they can.
+            prose = column.show == "text"
+            heading = translate(column.heading, self.lang)
+            least = 9 if prose else None
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=not prose, min_width=least)
         for record in records:
             table.add_row(*(self._cell(record.get(column.key), column.show) for column in columns))
         self._print(table)
@@ -147,7 +157,9 @@ class Output:
             return _span(float(value))
         if show == "count":
             return f"{value:,}"
-        if show != "text":
+        if show == "id":
+            return escape(str(value)[:ID_SHOWN])
+        if show not in ("text", "name"):
             text = escape(title(show, str(value), self.lang))
             colour = _COLOURS.get(str(value))
             return f"[{colour}]{text}[/{colour}]" if colour else text
@@ -156,8 +168,8 @@ class Output:
         return escape(str(value))
 
     def _print(self, table: Table) -> None:
-        width = None if sys.stdout.isatty() else 200
-        console = Console(file=sys.stdout, highlight=False, width=width)
+        console = Console(file=sys.stdout, highlight=False)
+        console.width = max(console.width, NARROWEST) if sys.stdout.isatty() else WIDE
         with console.capture() as capture:
             console.print(table)
         lines = capture.get().splitlines()

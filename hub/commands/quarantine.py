@@ -24,8 +24,8 @@ __all__ = ["command"]
 
 COLUMNS = (
     Column("id", "Number", "count"),
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("native_id", "Record"),
     Column("reason", "Reason"),
     Column("times", "Times", "count"),
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 DETAIL = (
     *COLUMNS, Column("status", "State"), Column("mapping", "Mapping"), Column("mapping_version", "Version", "count"),
-    Column("run", "Run"), Column("raw", "Raw record"),
+    Column("run", "Run", "id"), Column("raw", "Raw record"),
 )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from hub.sync.run import Backfill, RunOptions
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("outcome", "Outcome", "outcome"),
     Column("upstream", "Upstream", "count"),
     Column("stored", "Stored", "count"),

@@ -17,8 +17,8 @@ from hub.sync.result import RunResult
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("outcome", "Outcome", "outcome"),
     Column("fetched", "Read", "count"),
     Column("changed", "Changed", "count"),

@@ -13,10 +13,10 @@ from hub.store.runs import RunRow, list_runs, read_run
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("run_id", "Run"),
+    Column("run_id", "Run", "id"),
     Column("started_at", "Began", "time"),
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("mode", "Mode", "mode"),
     Column("outcome", "Outcome", "outcome"),
     Column("fetched", "Read", "count"),

@@ -16,8 +16,8 @@ from hub.store.state import StateRow, clear_state, list_states, read_state, set_
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("partition", "Partition"),
     Column("cursor", "Cursor", "time"),
     Column("unfinished", "Unfinished"),

@@ -15,9 +15,9 @@ from hub.sync.sources import Hub
 __all__ = ["command"]
 
 COLUMNS = (
-    Column("source", "Source"),
+    Column("source", "Source", "name"),
     Column("title", "System"),
-    Column("stream", "Stream"),
+    Column("stream", "Stream", "name"),
     Column("outcome", "Last", "outcome"),
     Column("good_at", "Last good", "time"),
     Column("age_s", "Age", "span"),

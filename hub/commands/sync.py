@@ -15,8 +15,8 @@ from hub.sync.run import RunOptions
 __all__ = ["RUN_COLUMNS", "command", "run_record"]
 
 RUN_COLUMNS = (
-    Column("source", "Source"),
-    Column("stream", "Stream"),
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
     Column("outcome", "Outcome", "outcome"),
     Column("fetched", "Read", "count"),
     Column("new", "New", "count"),
