@@ -113,6 +113,9 @@ class SourceSettings(SharedSettings):
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Name the store knows this source by, if it is not the section's. Fixed at the first sync.",
     )
+    parallel: bool = Field(
+        True, description="false: scheduled runs of this source's streams follow each other, on whatever machine they run."
+    )
     enabled: bool = Field(True, description="false: the source is left out of sync, check and serve.")
     client_cert: Path | None = Field(
         None, description="PEM file with client certificate and private key.", examples=["secrets/client.pem"]
@@ -161,7 +164,29 @@ class SourceSettings(SharedSettings):
 class EngineSettings(_Section):
     """Who carries scheduled runs."""
 
-    kind: Literal["inprocess"] = Field("inprocess", description="`inprocess`: threads of `hub serve` itself.")
+    kind: Literal["inprocess", "procrastinate"] = Field(
+        "inprocess",
+        description="`inprocess`: threads of `hub serve` itself. `procrastinate`: many workers on a PostgreSQL store.",
+    )
+    heartbeat: Duration = Field(
+        timedelta(seconds=10), description="procrastinate: how often a worker says that it lives."
+    )
+    dead_after: Duration = Field(
+        timedelta(seconds=30),
+        description="procrastinate: silence after which a worker counts as dead and its streams go to others. Shorter"
+        " than a paused virtual machine or a busy disk can last, and living workers are taken for dead.",
+    )
+    reap: Duration = Field(
+        timedelta(seconds=5), description="procrastinate: how often every worker looks for dead ones."
+    )
+    poll: Duration = Field(
+        timedelta(seconds=1), description="procrastinate: longest wait for work whose announcement was lost."
+    )
+    lease: Duration = Field(
+        timedelta(seconds=90),
+        description="A stream stays with its run for this long after each page. Where nobody buries the dead (a killed"
+        " `hub sync`), the next run waits this long.",
+    )
 
 
 class PluginSettings(_Section):

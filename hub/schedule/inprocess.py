@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.clock import now
-from hub.schedule.ticket import Busy, Execute, Running, Snapshot, Ticket
+from hub.schedule.ticket import LANES, Busy, Execute, Lane, Running, Snapshot, Ticket
 
 __all__ = ["InProcessEngine"]
 
@@ -20,7 +20,8 @@ _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InProcessEngine:
-    """Runs tickets in threads. A key never runs twice at once here, and never waits twice."""
+    """Runs tickets in threads. A key never runs twice at once here, and never waits twice; the last slot is never given to the
+    bulk lane, so that what is due every minute is not delayed by what takes hours."""
 
     def __init__(self, plan: Callable[[datetime], list[Ticket]] | None = None) -> None:
         self._plan = plan
@@ -29,12 +30,15 @@ class InProcessEngine:
         self._heap: list[tuple[datetime, int, int, Ticket]] = []
         self._waiting: dict[str, datetime] = {}
         self._running: dict[str, tuple[str, datetime, threading.Event]] = {}
+        self._taken: dict[str, Ticket] = {}
+        self._slots = 1
+        self._lanes: tuple[Lane, ...] = LANES
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
         accepted = 0
         with self._changed:
             for ticket in tickets:
-                if ticket.key in self._waiting:
+                if ticket.key in self._waiting and not self._hurry(ticket):
                     continue
                 self._waiting[ticket.key] = now()
                 entry = (ticket.not_before or _AT_ONCE, -ticket.priority, next(self._order), ticket)
@@ -43,7 +47,8 @@ class InProcessEngine:
             self._changed.notify_all()
         return accepted
 
-    def serve(self, execute: Execute, *, slots: int, stop: threading.Event) -> None:
+    def serve(self, execute: Execute, *, slots: int, stop: threading.Event, lanes: Sequence[Lane] = LANES) -> None:
+        self._slots, self._lanes = slots, tuple(lanes)
         scheduler = BackgroundScheduler(timezone=UTC)
         if self._plan is not None:
             scheduler.add_job(
@@ -72,15 +77,26 @@ class InProcessEngine:
                 return True
             if key not in self._waiting:
                 return False
-            del self._waiting[key]
-            self._heap = [entry for entry in self._heap if entry[3].key != key]
-            heapq.heapify(self._heap)
+            self._withdraw(key)
             return True
 
     def snapshot(self) -> Snapshot:
         with self._changed:
             running = tuple(Running(key, worker, since) for key, (worker, since, _) in self._running.items())
             return Snapshot(tuple(self._waiting), running, (), min(self._waiting.values(), default=None))
+
+    def _hurry(self, ticket: Ticket) -> bool:
+        """Make room for a more urgent ticket of a key that waits."""
+        waiting = next(entry[3] for entry in self._heap if entry[3].key == ticket.key)
+        if ticket.priority <= waiting.priority:
+            return False
+        self._withdraw(ticket.key)
+        return True
+
+    def _withdraw(self, key: str) -> None:
+        del self._waiting[key]
+        self._heap = [entry for entry in self._heap if entry[3].key != key]
+        heapq.heapify(self._heap)
 
     def _tick(self) -> None:
         assert self._plan is not None
@@ -98,24 +114,32 @@ class InProcessEngine:
                 # execute() turns every error of a run into its outcome; what still arrives here must not end the worker.
                 log.exception("defect in a worker", extra={"action": "defect", "key": ticket.key})
             with self._changed:
-                del self._running[ticket.key]
+                del self._running[ticket.key], self._taken[ticket.key]
                 self._changed.notify_all()
             if again is not None:
                 self.submit([again])
 
     def _take(self, stop: threading.Event) -> Ticket | None:
-        """The first ticket whose time has come and whose key does not run; None once `stop` is set."""
+        """The first ticket whose time has come and which may run beside those that do; None once `stop` is set."""
         with self._changed:
             while not stop.is_set():
                 moment = now()
-                ready = [entry for entry in self._heap if entry[0] <= moment and entry[3].key not in self._running]
+                ready = [entry for entry in self._heap if entry[0] <= moment and self._may_run(entry[3])]
                 if ready:
                     entry = min(ready, key=lambda item: item[1:3])
                     self._heap.remove(entry)
                     heapq.heapify(self._heap)
                     ticket = entry[3]
                     del self._waiting[ticket.key]
+                    self._taken[ticket.key] = ticket
                     self._running[ticket.key] = (threading.current_thread().name, moment, threading.Event())
                     return ticket
                 self._changed.wait(_TICK_S)
             return None
+
+    def _may_run(self, ticket: Ticket) -> bool:
+        bulk = sum(other.lane == "bulk" for other in self._taken.values())
+        if ticket.lane == "bulk" and len(self._lanes) > 1 and bulk >= max(1, self._slots - 1):
+            return False
+        locks = {other.lock for other in self._taken.values()}
+        return ticket.lane in self._lanes and ticket.key not in self._running and ticket.lock not in locks

@@ -1,7 +1,7 @@
 """What is due. Next-due times live in the store, so a restart forgets nothing and two planners never take one slot."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,8 +10,8 @@ from cronsim import CronSim
 
 from hub.config import Schedule
 from hub.schedule.ticket import Ticket
-from hub.store.due import DueRow, due_rows, put_schedules, take_slot
-from hub.store.store import Store
+from hub.store.due import DueRow, put_schedules, take_due
+from hub.store.store import Store, Transaction
 
 __all__ = ["Planned", "next_due", "plan", "register"]
 
@@ -19,16 +19,19 @@ _LONGEST_JITTER = timedelta(seconds=30)
 
 
 class Planned(NamedTuple):
-    """One stream that hub.toml wants read: `rule` is its schedule as written."""
+    """One stream that hub.toml wants read: `rule` is its schedule as written. `alone`: the source's name if its streams must
+    not be read in parallel. `whole`: every reading is a complete one, and it is not due often."""
 
     source: str
     stream: str
     partition: str
     rule: str
+    alone: str = ""
+    whole: bool = False
 
     @property
     def key(self) -> str:
-        return "/".join(part for part in (self.source, self.stream, self.partition) if part)
+        return _key(self.source, self.stream, self.partition)
 
 
 def register(store: Store, wanted: Iterable[Planned], zone: str, now: datetime) -> None:
@@ -38,15 +41,26 @@ def register(store: Store, wanted: Iterable[Planned], zone: str, now: datetime) 
     put_schedules(store, rows)
 
 
-def plan(store: Store, now: datetime) -> list[Ticket]:
-    """Take every slot that is due and move it on. A slot missed for hours is one run, never many."""
-    tickets = []
-    for row in due_rows(store, _ms(now)):
+def plan(
+    store: Store,
+    now: datetime,
+    ticket_of: Callable[[str], Ticket] = Ticket,
+    submit: Callable[[Transaction, list[Ticket]], object] | None = None,
+) -> list[Ticket]:
+    """Take every slot that is due and move it on. A slot missed for hours is one run, never many.
+
+    `ticket_of` makes the ticket of a key; `submit` gets all of them within the planning transaction.
+    """
+    def following(row: DueRow) -> int:
         rule, _, zone = row.rule.rpartition(" ")
-        key = "/".join(part for part in (row.source, row.stream, row.partition) if part)
-        if take_slot(store, row, _ms(next_due(rule, zone, key, now)), _ms(now)):
-            tickets.append(Ticket(key))
-    return tickets
+        return _ms(next_due(rule, zone, _key(*row[:3]), now))
+
+    def hand_over(transaction: Transaction, rows: list[DueRow]) -> None:
+        if submit is not None:
+            submit(transaction, [ticket_of(_key(*row[:3])) for row in rows])
+
+    rows = take_due(store, _ms(now), following, hand_over)
+    return [ticket_of(_key(*row[:3])) for row in rows]
 
 
 def next_due(rule: str, zone: str, key: str, now: datetime) -> datetime:
@@ -57,6 +71,10 @@ def next_due(rule: str, zone: str, key: str, now: datetime) -> datetime:
         return now + schedule.every + _jitter(key, schedule.every / 10)
     slot = next(CronSim(rule, now.astimezone(ZoneInfo(zone))))
     return slot.astimezone(UTC) + _jitter(key, _LONGEST_JITTER)
+
+
+def _key(source: str, stream: str, partition: str) -> str:
+    return "/".join(part for part in (source, stream, partition) if part)
 
 
 def _jitter(key: str, most: timedelta) -> timedelta:

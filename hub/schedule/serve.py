@@ -1,23 +1,28 @@
-"""`hub serve`: plan and work in one process until stopped."""
+"""`hub serve` and `hub worker`: plan and work in one process until stopped, on whichever engine hub.toml names."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hub.clock import now
+from hub.config import Schedule, SourceSettings
 from hub.errors import HubError, Outcome
 from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.plan import Planned, plan, register
-from hub.schedule.ticket import Busy, Ticket
+from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
+from hub.source.stream import Stream
+from hub.store.due import settled_keys
+from hub.store.store import Transaction
 from hub.sync.result import RunResult
-from hub.sync.run import StreamRun
+from hub.sync.run import RunOptions, StreamRun
 from hub.sync.sources import Hub, OpenSource
 
-__all__ = ["Runner", "planned_streams", "serve"]
+__all__ = ["Planner", "Runner", "engine_of", "planned_streams", "serve"]
 
 log = logging.getLogger("hub.schedule")
+_OFTEN = timedelta(hours=1)
 
 
 class Runner:
@@ -35,7 +40,8 @@ class Runner:
         try:
             source = self._source(name)
             job = self._hub.job(source, source.stream(stream), partition)
-            result = StreamRun(self._hub.store, job, owner=self._hub.owner, stop=stop).execute()
+            options = RunOptions(full_refresh=ticket.full_refresh)
+            result = StreamRun(self._hub.store, job, owner=self._hub.owner, options=options, stop=stop).execute()
         except HubError as error:
             result = RunResult(source=name, stream=stream, outcome=error.outcome, error=error.within(source=name))
         self._done(result)
@@ -55,25 +61,83 @@ class Runner:
             return self._open[name]
 
 
+class Planner:
+    """What of hub.toml is due, as tickets with their lanes."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        wanted = planned_streams(hub)
+        self._wanted = {item.key: item for item in wanted}
+        register(hub.store, wanted, hub.settings.defaults.zone, now())
+
+    def plan(self, moment: datetime, submit: Callable[[Transaction, list[Ticket]], object] | None = None) -> list[Ticket]:
+        """Take what is due. `submit` gets the tickets within the planning transaction."""
+
+        def dress(transaction: Transaction, tickets: list[Ticket]) -> None:
+            settled = settled_keys(transaction)
+            made[:] = [self._ticket(ticket, settled) for ticket in tickets]
+            if submit is not None:
+                submit(transaction, made)
+
+        made: list[Ticket] = []
+        plan(self._hub.store, moment, submit=dress)
+        return made
+
+    def _ticket(self, ticket: Ticket, settled: set[tuple[str, str, str]]) -> Ticket:
+        """A first reading, and one that was left unfinished, may take hours: it goes to the bulk lane."""
+        source, stream, partition = ticket.parts
+        settings, item = self._hub.settings.sources.get(source), self._wanted.get(ticket.key)
+        key = (settings.key if settings else None) or source
+        bulk = (key, stream, partition) not in settled or (item is not None and item.whole)
+        return ticket._replace(lane="bulk" if bulk else "live", alone=item.alone if item is not None else "")
+
+
 def planned_streams(hub: Hub) -> list[Planned]:
     """Every stream of every enabled source with a schedule. A source that cannot be opened is logged and left out."""
     found = []
     for name in hub.source_names():
         try:
             with hub.open(name) as source:
-                rule = source.settings.schedule
-                found += [Planned(name, stream.name, "", rule.text) for stream in source.streams if rule is not None]
+                if (rule := source.settings.schedule) is not None:
+                    for stream in source.streams:
+                        found += _planned(name, source.settings, stream, rule)
         except HubError as error:
             log.error("%s", error, extra={"action": "source_left_out", "source": name})
     return found
 
 
-def serve(hub: Hub, stop: threading.Event, done: Callable[[RunResult], None] | None = None) -> None:
+def _planned(name: str, settings: SourceSettings, stream: Stream, rule: Schedule) -> list[Planned]:
+    seldom = rule.every is None or rule.every >= _OFTEN
+    alone = "" if settings.parallel else name
+    whole = stream.cursor is None and stream.complete and seldom
+    return [Planned(name, stream.name, partition, rule.text, alone, whole) for partition in stream.partitions or ("",)]
+
+
+def engine_of(hub: Hub, planner: Planner | None = None) -> Engine:
+    """The engine that `[engine] kind` names. Without a planner it only takes tickets and tells how it stands."""
+    if hub.settings.engine.kind == "inprocess":
+        return InProcessEngine(planner.plan if planner else None)
+    # Also raises what is missing: the extra, PostgreSQL, `hub upgrade`.
+    from hub.store.queue_schema import check_queue
+
+    check_queue(hub.store)
+    from hub.schedule.procrastinate import ProcrastinateEngine
+
+    return ProcrastinateEngine(hub.store, hub.settings.engine, hub.owner, planner.plan if planner else None)
+
+
+def serve(
+    hub: Hub,
+    stop: threading.Event,
+    done: Callable[[RunResult], None] | None = None,
+    *,
+    slots: int | None = None,
+    lanes: Sequence[Lane] = LANES,
+) -> None:
     """Run the schedules until `stop` is set; then the pages in hand are finished. `done` is told of every run."""
-    register(hub.store, planned_streams(hub), hub.settings.defaults.zone, now())
+    engine = engine_of(hub, Planner(hub))
     runner = Runner(hub, done)
     try:
-        engine = InProcessEngine(lambda moment: plan(hub.store, moment))
-        engine.serve(runner.execute, slots=hub.settings.defaults.workers, stop=stop)
+        engine.serve(runner.execute, slots=slots or hub.settings.defaults.workers, stop=stop, lanes=lanes)
     finally:
         runner.close()

@@ -4,26 +4,41 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from hub.errors import Outcome
 
-__all__ = ["Busy", "Engine", "Execute", "Running", "Snapshot", "Ticket"]
+__all__ = ["LANES", "Busy", "Engine", "Execute", "Lane", "Running", "Snapshot", "Ticket"]
+
+Lane = Literal["live", "bulk"]
+LANES: tuple[Lane, ...] = ("live", "bulk")
 
 
 class Ticket(NamedTuple):
-    """One run that is due. `key` is source/stream/partition; a higher `priority` goes first; `not_before` is UTC."""
+    """One run that is due. `key` is source/stream/partition; a higher `priority` goes first; `not_before` is UTC.
+
+    `lane`: "bulk" is what may take hours (first readings, full refreshes); it never takes the last slots from "live".
+    `alone`: what else must not run meanwhile, the source's name where it may not be read in parallel; else the key.
+    """
 
     key: str
     priority: int = 0
     not_before: datetime | None = None
     reason: str = "schedule"
+    lane: Lane = "live"
+    alone: str = ""
+    full_refresh: bool = False
 
     @property
     def parts(self) -> tuple[str, str, str]:
         """Source, stream and partition ("" for the whole stream)."""
         source, stream, partition = (*self.key.split("/", 2), "")[:3]
         return source, stream, partition
+
+    @property
+    def lock(self) -> str:
+        """Of all tickets with the same lock one runs at a time."""
+        return self.alone or self.key
 
 
 class Busy(NamedTuple):
@@ -45,7 +60,8 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an engine is at: keys waiting, runs under way, keys of dead workers, and since when the oldest waits."""
+    """What an engine is at: keys waiting, runs under way, keys of dead workers' runs of the last day, and since when the
+    oldest of those that could run waits."""
 
     waiting: tuple[str, ...] = ()
     running: tuple[Running, ...] = ()
@@ -57,9 +73,9 @@ class Engine(Protocol):
     """Carries tickets to `execute`. The store's lease stays the arbiter of who may write; an engine only carries work."""
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
-        """How many were accepted; a key that waits already is not an error."""
+        """How many were accepted. A key that waits already is not an error; a higher priority hurries it on."""
 
-    def serve(self, execute: Execute, *, slots: int, stop: threading.Event) -> None:
+    def serve(self, execute: Execute, *, slots: int, stop: threading.Event, lanes: Sequence[Lane] = LANES) -> None:
         """Work until `stop` is set, then finish the pages in hand and return."""
 
     def cancel(self, key: str) -> bool:

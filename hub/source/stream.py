@@ -45,7 +45,8 @@ class Stream:
     ("reported_at") that windows filter on, if that is not the time of change; then each window that was read to its
     end proves itself. `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`:
     the rows of a page are a list only; the engine asks `Transport.detail` for those it finds new or changed, and
-    keeps the detail as the raw record.
+    keeps the detail as the raw record. `partitions`: parts that windows can be limited to (`Window.partition`), districts for
+    instance; each is read for itself, also at the same time, with its own cursor; together they are the whole stream.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Stream:
     may_be_empty: bool = False
     personal: tuple[str, ...] = ()
     two_step: bool = False
+    partitions: tuple[str, ...] = ()
 
     @property
     def id_paths(self) -> tuple[str, ...]:

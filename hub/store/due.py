@@ -1,11 +1,11 @@
 """The schedule's rows: when each stream is due next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 
-__all__ = ["DueRow", "due_rows", "list_schedules", "put_schedules", "take_slot"]
+__all__ = ["DueRow", "list_schedules", "put_schedules", "take_due", "settled_keys"]
 
 
 class DueRow(NamedTuple):
@@ -37,21 +37,30 @@ def put_schedules(store: Store, wanted: Sequence[DueRow]) -> None:
         )
 
 
-def due_rows(store: Store, now: int) -> list[DueRow]:
-    """What is due, the longest overdue first."""
-    with store.read() as transaction:
-        rows = transaction.all(f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? ORDER BY next_due_at", (now,))
-    return [DueRow(*row) for row in rows]
+def take_due(
+    store: Store,
+    now: int,
+    following: Callable[[DueRow], int],
+    hand_over: Callable[[Transaction, list[DueRow]], None] | None = None,
+) -> list[DueRow]:
+    """Take every slot that is due, the longest overdue first, and move each on to its `following` instant, in one transaction.
 
-
-def take_slot(store: Store, row: DueRow, next_due_at: int, now: int) -> bool:
-    """Move a slot on, if no other planner did so since it was read. True: it is ours to run."""
+    Two planners never get the same slot: what one holds, the other passes over. `hand_over` may store the work in that same
+    transaction, so that a planner that dies has either done both or nothing.
+    """
     with store.write() as transaction:
-        moved = transaction.run(
-            "UPDATE schedule SET next_due_at = ?, planned_at = ? WHERE source = ? AND stream = ? AND partition = ? AND next_due_at = ?",
-            (next_due_at, now, row.source, row.stream, row.partition, row.next_due_at),
+        skip = " FOR UPDATE SKIP LOCKED" if transaction.dialect == "postgresql" else ""
+        found = transaction.all(
+            f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? ORDER BY next_due_at{skip}", (now,)
         )
-    return moved == 1
+        rows = [DueRow(*row) for row in found]
+        transaction.run_many(
+            "UPDATE schedule SET next_due_at = ?, planned_at = ? WHERE source = ? AND stream = ? AND partition = ?",
+            [(following(row), now, row.source, row.stream, row.partition) for row in rows],
+        )
+        if hand_over is not None and rows:
+            hand_over(transaction, rows)
+    return rows
 
 
 def list_schedules(store: Store) -> list[DueRow]:
@@ -59,3 +68,9 @@ def list_schedules(store: Store) -> list[DueRow]:
     with store.read() as transaction:
         rows = transaction.all(f"SELECT {_COLUMNS} FROM schedule ORDER BY source, stream, partition")
     return [DueRow(*row) for row in rows]
+
+
+def settled_keys(transaction: Transaction) -> set[tuple[str, str, str]]:
+    """(source key, stream, partition) whose last reading is concluded. Every other one begins, or goes on with, what may be long."""
+    rows = transaction.all("SELECT source, stream, partition FROM state WHERE body = '{}'")
+    return {(row[0], row[1], row[2]) for row in rows}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
@@ -31,6 +31,12 @@ class Transaction:
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Execute once; the number of rows touched."""
         return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).rowcount
+
+    def run_script(self, script: str) -> None:
+        """Several statements at once, as they stand (PostgreSQL only)."""
+        driver = self._connection.connection.driver_connection
+        assert driver is not None
+        driver.execute(script.encode())
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         """Execute for every row; the number of rows touched. Nothing happens for no rows."""
@@ -148,8 +154,9 @@ def _engine(url: str) -> sqlalchemy.Engine:
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         return sqlalchemy.create_engine(
-            parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, pool_size=4, max_overflow=28, pool_pre_ping=True
-        )
+            parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, pool_size=4, max_overflow=28, pool_pre_ping=True,
+            connect_args=_connection_limits(parsed),
+        )  # fmt: skip
     if parsed.get_backend_name() != "sqlite":
         raise MisconfiguredError(
             "[store] url: {backend} is not supported",
@@ -173,6 +180,18 @@ def _engine(url: str) -> sqlalchemy.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _connection_limits(url: URL) -> dict[str, object]:
+    """A process that is frozen or cut off in the middle of a page must not hold the feed's row lock against all others: the
+    server ends a transaction whose client says nothing for 15 s (statements of a page follow each other within
+    milliseconds), and either side notices a dead network within half a minute. The address's own options come later and win."""
+    own = url.query.get("options", "")
+    return {
+        "options": f"-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
+        f" -c tcp_keepalives_count=3 {own if isinstance(own, str) else ' '.join(own)}".rstrip(),
+        "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    }  # fmt: skip
 
 
 def _translated(error: DBAPIError) -> HubError:

@@ -1,5 +1,6 @@
 """From hub.toml to runs: opening configured sources and running their streams side by side, each failing alone."""
 
+import logging
 import os
 import secrets
 import socket
@@ -8,15 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from hub.clock import now
 from hub.config import Settings, SourceSettings
-from hub.errors import ConfigError, HubError
+from hub.errors import ConfigError, FailedError, HubError
 from hub.mapping.mapping import Mappings
 from hub.plugins import Plugins
 from hub.source.budget import HostBudgets
 from hub.source.connector import Connector, SourceContext
 from hub.source.stream import Stream, Transport
+from hub.store.budget import StoreBudgets
+from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
 from hub.sync.job import Hooks, StreamJob
@@ -24,6 +28,8 @@ from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
 
 __all__ = ["Hub", "OpenSource"]
+
+log = logging.getLogger("hub.sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,13 @@ class Hub:
     plugins: Plugins
     store: Store
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}")
-    budgets: HostBudgets = field(default_factory=HostBudgets)
+    budgets: HostBudgets | StoreBudgets = field(default_factory=HostBudgets)
     mappings: Mappings = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.settings.engine.kind == "procrastinate":
+            # Many processes ask the same hosts, so the budget is held where they all are.
+            self.budgets = StoreBudgets(self.store)
         self.mappings = Mappings(self.plugins.mapping_folders, self.plugins.transforms)
 
     def source_names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -71,6 +80,10 @@ class Hub:
                 )
         enabled = [name for name in known if name in self.settings.problems or self.settings.sources[name].enabled]
         return tuple(wanted) or tuple(enabled)
+
+    def key(self, name: str) -> str:
+        """What the store calls a source: fixed at its first sync, whatever hub.toml says later."""
+        return source_key(self.store, name) or self.settings.sources[name].key or name
 
     @contextmanager
     def open(self, name: str) -> Iterator[OpenSource]:
@@ -90,9 +103,10 @@ class Hub:
         """What a run of that stream needs."""
         zone = self.settings.defaults.zone
         return StreamJob(
-            source=source.name, key=source.settings.key or source.name, stream=stream, transport=source.transport,
+            source=source.name, key=self.key(source.name), stream=stream, transport=source.transport,
             mappings=self.mappings, settings=source.settings, start=source.settings.start.instant(now(), zone), zone=zone,
             partition=partition, hooks=self._hooks(),
+            lease_ms=self.settings.engine.lease // timedelta(milliseconds=1),
         )  # fmt: skip
 
     def sync(
@@ -127,12 +141,13 @@ class Hub:
         try:
             with self.open(name) as source:
                 chosen = [source.stream(stream)] if stream else list(source.streams)
-                for one in chosen:
+                parts = [(one, part) for one in chosen for part in one.partitions or ("",)]
+                for one, partition in parts:
                     if stop.is_set():
                         break
                     run = StreamRun(
                         self.store,
-                        self.job(source, one),
+                        self.job(source, one, partition),
                         owner=self.owner,
                         options=options,
                         stop=stop,
@@ -142,17 +157,28 @@ class Hub:
                     if done is not None:
                         done(results[-1])
         except HubError as error:
-            failed = RunResult(source=name, stream=stream or "", outcome=error.outcome, error=error.within(source=name))
-            results.append(failed)
-            if done is not None:
-                done(failed)
+            results.append(self._failed(name, stream, error, done))
+        except Exception as error:
+            # The connector's own code, opening or closing: a foreign defect of one source never hurts the others.
+            log.error("defect in a source", exc_info=error, extra={"action": "defect", "source": name})
+            failed = FailedError("a defect: {error}", error=type(error).__name__, remedy="see the log")
+            results.append(self._failed(name, stream, failed, done))
         return results
+
+    @staticmethod
+    def _failed(
+        name: str, stream: str | None, error: HubError, done: Callable[[RunResult], None] | None
+    ) -> RunResult:
+        failed = RunResult(source=name, stream=stream or "", outcome=error.outcome, error=error.within(source=name))
+        if done is not None:
+            done(failed)
+        return failed
 
     def _context(self, name: str, settings: SourceSettings) -> SourceContext:
         return SourceContext(
             source=name,
             tokens=StoredTokens(self.store, self.owner),
-            files=StoredFiles(self.store, settings.key or name),
+            files=StoredFiles(self.store, self.key(name)),
             http=settings.http(),
             acquire=self.budgets.acquirer(settings.rate),
             deadline_s=settings.request_deadline.total_seconds(),
