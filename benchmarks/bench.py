@@ -54,8 +54,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE / ".data")
     parser.add_argument("--json", type=Path, default=HERE / ".data" / "result.json")
     given = parser.parse_args()
-    sizes = tuple(given.sizes) if given.sizes else (10_000, 40_000) if given.quick else (100_000, 1_000_000)
-    peer_sizes = (2_000, 20_000) if given.quick else (10_000, 100_000)
+    sizes = tuple(given.sizes) if given.sizes else (10_000, 30_000) if given.quick else (100_000, 1_000_000)
+    peer_sizes = (2_000, 12_000) if given.quick else (10_000, 100_000)
     slow = 1_000 if given.quick else 4_000
     say(f"rendering {max(sizes):,} records")
     render(given.data, max(*sizes, *peer_sizes, slow * 20))
@@ -79,7 +79,7 @@ def main() -> None:
             jobs.eight_sources(place, samples, slow, 1 if given.quick else given.repeats)
         if "start" in given.only:
             say("start")
-            jobs.cli_start(samples, work / "start", 7)
+            jobs.cli_start(samples, work / "start", 3 if given.quick else 7)
         if "peers" in given.only:
             for peer in peers(place):
                 say(f"{peer.name} {peer.store}")
