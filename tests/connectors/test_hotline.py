@@ -173,13 +173,15 @@ def test_an_error_of_the_list_is_never_no_data(tmp_path: Path, sandbox: Sandbox)
         assert "系统繁忙" in str(result.error)
 
 
-def test_an_error_of_one_detail_costs_that_order_only_and_is_made_good(on_sqlite: HubProject, sandbox: Sandbox) -> None:
-    # The oldest windows come first: this is an order of the last thirty days, which the next sync lists again.
+def test_an_error_of_one_detail_costs_that_order_only_and_is_made_good(tmp_path: Path, sandbox: Sandbox) -> None:
+    # The oldest windows come first: this is an order of the last thirty days, which the next sync lists again. One page a
+    # window, so that no list is fetched ahead and the fault meets a detail.
     sandbox.fault(NAME, "error_envelope", skip=110, code="工单不存在")
-    assert sync(on_sqlite, Outcome.PARTIAL).counts.new_quarantined == 1
-    after = sync(on_sqlite)
-    assert (after.counts.new, after.counts.quarantined, after.requests - after.pages) == (1, 0, 1)
-    assert_store_equals_truth(on_sqlite, sandbox, NAME)
+    with hub_project(tmp_path / "hub", sandbox, environment=START) as project:
+        assert sync(project, Outcome.PARTIAL).counts.new_quarantined == 1
+        after = sync(project)
+        assert (after.counts.new, after.counts.quarantined, after.requests - after.pages) == (1, 0, 1)
+        assert_store_equals_truth(project, sandbox, NAME)
 
 
 def test_the_detail_of_another_order_is_set_aside(
