@@ -1,20 +1,28 @@
 """`hub serve`: run the schedules until stopped."""
 
+from collections.abc import Sequence
+
 import click
 
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
 from hub.commands.sync import run_record
 from hub.schedule.serve import serve
+from hub.schedule.ticket import LANES, Lane
 from hub.sync.result import RunResult
 
-__all__ = ["command"]
+__all__ = ["command", "work"]
 
 
 @click.command("serve", cls=Command)
 @pass_session
 def command(session: Session) -> None:
     """Sync every source on its schedule until stopped; SIGTERM and SIGINT finish the page in hand."""
+    work(session)
+
+
+def work(session: Session, *, slots: int | None = None, lanes: Sequence[Lane] = LANES) -> None:
+    """Plan and work until a signal comes, telling of every run."""
     with session.hub() as hub, stopping() as stop:
         output = session.output
 
@@ -23,4 +31,5 @@ def command(session: Session) -> None:
                 output.json(run_record(session, result))
 
         output.say("serving; stop with Ctrl-C or SIGTERM")
-        serve(hub, stop, done)
+        serve(hub, stop, done, slots=slots, lanes=lanes)
+        output.say("stopped; every page that was begun is stored")

@@ -20,8 +20,8 @@ _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InProcessEngine:
-    """Runs tickets in threads. A key never runs twice at once here, and never waits twice; the last slot is never given to the
-    bulk lane, so that what is due every minute is not delayed by what takes hours."""
+    """Runs tickets in threads. A key never runs twice at once here, and never waits twice; the last slot is never
+    given to the bulk lane, so that what is due every minute is not delayed by what takes hours."""
 
     def __init__(self, plan: Callable[[datetime], list[Ticket]] | None = None) -> None:
         self._plan = plan
@@ -111,7 +111,8 @@ class InProcessEngine:
                 if isinstance(outcome, Busy):
                     again = ticket._replace(not_before=outcome.until + timedelta(seconds=1))
             except Exception:
-                # execute() turns every error of a run into its outcome; what still arrives here must not end the worker.
+                # execute() turns every error of a run into its outcome; what still arrives here must not end the
+                # worker.
                 log.exception("defect in a worker", extra={"action": "defect", "key": ticket.key})
             with self._changed:
                 del self._running[ticket.key], self._taken[ticket.key]

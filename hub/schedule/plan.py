@@ -19,8 +19,8 @@ _LONGEST_JITTER = timedelta(seconds=30)
 
 
 class Planned(NamedTuple):
-    """One stream that hub.toml wants read: `rule` is its schedule as written. `alone`: the source's name if its streams must
-    not be read in parallel. `whole`: every reading is a complete one, and it is not due often."""
+    """One stream that hub.toml wants read: `rule` is its schedule as written. `alone`: the source's name if its
+    streams must not be read in parallel. `whole`: every reading is a complete one, and it is not due often."""
 
     source: str
     stream: str
@@ -35,8 +35,8 @@ class Planned(NamedTuple):
 
 
 def register(store: Store, wanted: Iterable[Planned], zone: str, now: datetime) -> None:
-    """Bring the store's schedule in line with hub.toml. A stream whose rule is unchanged keeps its next-due time; a new one is
-    due at once; one that is gone is forgotten."""
+    """Bring the store's schedule in line with hub.toml. A stream whose rule is unchanged keeps its next-due time; a
+    new one is due at once; one that is gone is forgotten."""
     rows = [DueRow(item.source, item.stream, item.partition, f"{item.rule} {zone}", _ms(now)) for item in wanted]
     put_schedules(store, rows)
 
@@ -64,8 +64,9 @@ def plan(
 
 
 def next_due(rule: str, zone: str, key: str, now: datetime) -> datetime:
-    """The first slot of a rule after `now` (UTC). Cron lines mean what they mean in cron, in `zone`; an interval counts from
-    now. Each key has its own small, constant delay, so that streams of one minute do not all start in its first second."""
+    """The first slot of a rule after `now` (UTC). Cron lines mean what they mean in cron, in `zone`; an interval
+    counts from now. Each key has its own small, constant delay, so that streams of one minute do not all start in its
+    first second."""
     schedule = Schedule.parse(rule)
     if schedule.every is not None:
         return now + schedule.every + _jitter(key, schedule.every / 10)

@@ -1,8 +1,10 @@
-"""The engine of many workers: Procrastinate carries tickets on the store's own PostgreSQL, whatever machine they run on.
+"""The engine of many workers: Procrastinate carries tickets on the store's own PostgreSQL, whatever machine they run
+on.
 
-It is only a queue here. What is due comes from `plan`, in one transaction with the submission; who may write is decided by
-the store's lease; and the dead are buried by the hub, because Procrastinate does not do it by itself and frees a frozen
-worker's lock (its late finish then finds no job). Every worker plans and buries; the database sees to it that one of them does.
+It is only a queue here. What is due comes from `plan`, in one transaction with the submission; who may write is
+decided by the store's lease; and the dead are buried by the hub, because Procrastinate does not do it by itself and
+frees a frozen worker's lock (its late finish then finds no job). Every worker plans and buries; the database sees to
+it that one of them does.
 """
 
 import asyncio
@@ -43,8 +45,8 @@ Plan = Callable[[datetime, Callable[[Transaction, list[Ticket]], object]], objec
 
 
 class ProcrastinateEngine:
-    """`plan(now, submit)` takes what is due and hands it to `submit` within its own transaction. `owner` names this process in
-    leases, so that its death frees them."""
+    """`plan(now, submit)` takes what is due and hands it to `submit` within its own transaction. `owner` names this
+    process in leases, so that its death frees them."""
 
     def __init__(self, store: Store, settings: EngineSettings, owner: str, plan: Plan | None = None) -> None:
         if settings.dead_after < 2 * settings.heartbeat:
@@ -167,7 +169,8 @@ class ProcrastinateEngine:
             thread.join()
 
     def _keep_house(self, slots: int, lanes: Sequence[Lane], stop: threading.Event, ended: threading.Event) -> None:
-        """Beside the slots, so that no run of hours delays it. It goes on while the worker drains, else that would be buried."""
+        """Beside the slots, so that no run of hours delays it. It goes on while the worker drains, else that would be
+        buried."""
         chores: list[tuple[float, Callable[[], object]]] = [
             (self._settings.heartbeat.total_seconds(), self._alive(slots, lanes)),
             (self._settings.reap.total_seconds(), self._bury),
@@ -227,10 +230,11 @@ class ProcrastinateEngine:
 
 
 def _shares(slots: int, lanes: Sequence[Lane]) -> list[tuple[Lane, int]]:
-    """Slots of each lane. Long runs get a quarter, so that they never hold all; a worker of one slot gets one of each."""
+    """Slots of each lane. Long runs get half of them, so that they never hold all; a worker of one slot gets one of
+    each."""
     if len(lanes) == 1:
         return [(lanes[0], slots)]
-    bulk = max(1, slots // 4)
+    bulk = max(1, slots // 2)
     return [("live", max(1, slots - bulk)), ("bulk", bulk)]
 
 

@@ -70,7 +70,9 @@ class Planner:
         self._wanted = {item.key: item for item in wanted}
         register(hub.store, wanted, hub.settings.defaults.zone, now())
 
-    def plan(self, moment: datetime, submit: Callable[[Transaction, list[Ticket]], object] | None = None) -> list[Ticket]:
+    def plan(
+        self, moment: datetime, submit: Callable[[Transaction, list[Ticket]], object] | None = None
+    ) -> list[Ticket]:
         """Take what is due. `submit` gets the tickets within the planning transaction."""
 
         def dress(transaction: Transaction, tickets: list[Ticket]) -> None:

@@ -60,8 +60,8 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an engine is at: keys waiting, runs under way, keys of dead workers' runs of the last day, and since when the
-    oldest of those that could run waits."""
+    """What an engine is at: keys waiting, runs under way, keys of dead workers' runs of the last day, and since when
+    the oldest of those that could run waits."""
 
     waiting: tuple[str, ...] = ()
     running: tuple[Running, ...] = ()
@@ -70,7 +70,8 @@ class Snapshot:
 
 
 class Engine(Protocol):
-    """Carries tickets to `execute`. The store's lease stays the arbiter of who may write; an engine only carries work."""
+    """Carries tickets to `execute`. The store's lease stays the arbiter of who may write; an engine only carries
+    work."""
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
         """How many were accepted. A key that waits already is not an error; a higher priority hurries it on."""

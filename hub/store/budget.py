@@ -8,8 +8,9 @@ from hub.store.store import Store
 
 __all__ = ["StoreBudgets"]
 
-# One row a host, moved on by one request's share of a second. A process that dies with an instant in hand wastes it, no more.
-# The instants follow each other evenly, so no window of a second ever holds more requests than the rate (and one).
+# One row a host, moved on by one request's share of a second. A process that dies with an instant in hand wastes it,
+# no more. The instants follow each other evenly, so no window of a second ever holds more requests than the rate (and
+# one).
 _TAKE = f"""
 INSERT INTO {SCHEMA}.budget AS held (host, next_at) VALUES (?, extract(epoch FROM clock_timestamp()) + ?)
 ON CONFLICT (host) DO UPDATE SET next_at = greatest(held.next_at, extract(epoch FROM clock_timestamp())) + ?

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hub.store.store import Store, Transaction
 
-__all__ = ["DueRow", "list_schedules", "put_schedules", "take_due", "settled_keys"]
+__all__ = ["DueRow", "list_schedules", "put_schedules", "settled_keys", "take_due"]
 
 
 class DueRow(NamedTuple):
@@ -30,8 +30,10 @@ def put_schedules(store: Store, wanted: Sequence[DueRow]) -> None:
             "DELETE FROM schedule WHERE source = ? AND stream = ? AND partition = ?", [tuple(key) for key in gone]
         )
         transaction.run_many(
-            f"INSERT INTO schedule ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, stream, partition) DO UPDATE"
-            " SET next_due_at = CASE WHEN schedule.rule = excluded.rule THEN schedule.next_due_at ELSE excluded.next_due_at END,"
+            f"INSERT INTO schedule ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (source, stream, partition) DO UPDATE"
+            " SET next_due_at = CASE WHEN schedule.rule = excluded.rule THEN schedule.next_due_at"
+            " ELSE excluded.next_due_at END,"
             " rule = excluded.rule",
             wanted,
         )
@@ -43,10 +45,11 @@ def take_due(
     following: Callable[[DueRow], int],
     hand_over: Callable[[Transaction, list[DueRow]], None] | None = None,
 ) -> list[DueRow]:
-    """Take every slot that is due, the longest overdue first, and move each on to its `following` instant, in one transaction.
+    """Take every slot that is due, the longest overdue first, and move each on to its `following` instant, in one
+    transaction.
 
-    Two planners never get the same slot: what one holds, the other passes over. `hand_over` may store the work in that same
-    transaction, so that a planner that dies has either done both or nothing.
+    Two planners never get the same slot: what one holds, the other passes over. `hand_over` may store the work in
+    that same transaction, so that a planner that dies has either done both or nothing.
     """
     with store.write() as transaction:
         skip = " FOR UPDATE SKIP LOCKED" if transaction.dialect == "postgresql" else ""
@@ -71,6 +74,7 @@ def list_schedules(store: Store) -> list[DueRow]:
 
 
 def settled_keys(transaction: Transaction) -> set[tuple[str, str, str]]:
-    """(source key, stream, partition) whose last reading is concluded. Every other one begins, or goes on with, what may be long."""
+    """(source key, stream, partition) whose last reading is concluded. Every other one begins, or goes on with, what
+    may be long."""
     rows = transaction.all("SELECT source, stream, partition FROM state WHERE body = '{}'")
     return {(row[0], row[1], row[2]) for row in rows}

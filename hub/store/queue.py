@@ -1,7 +1,7 @@
 """The work queue of many workers: Procrastinate's tables in a PostgreSQL schema of their own, and who works on them.
 
-Procrastinate's workers fetch and finish jobs. What the hub needs to do in ONE transaction of its own (plan and submit, bury a
-dead worker and submit its work anew) is written here against the tables of the pinned release.
+Procrastinate's workers fetch and finish jobs. What the hub needs to do in ONE transaction of its own (plan and
+submit, bury a dead worker and submit its work anew) is written here against the tables of the pinned release.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,8 @@ class WorkerRow(NamedTuple):
 
 
 class QueueFigures(NamedTuple):
-    """`running`: (key, worker, since in epoch ms). `dead`: keys whose worker died within a day. `oldest_wait`: epoch ms."""
+    """`running`: (key, worker, since in epoch ms). `dead`: keys whose worker died within a day. `oldest_wait`: epoch
+    ms."""
 
     waiting: tuple[str, ...]
     running: tuple[tuple[str, str, int], ...]
@@ -70,10 +71,12 @@ def _see_queue(transaction: Transaction) -> None:
 
 # A key waits once. A more urgent ticket (a person's "now") hurries the one that waits; all others change nothing.
 _ENQUEUE = f"""
-INSERT INTO {SCHEMA}.procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, status)
+INSERT INTO {SCHEMA}.procrastinate_jobs
+  (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, status)
 VALUES (?, '{TASK}', ?, ?, ?, ?::jsonb, to_timestamp(?::float8 / 1000), 'todo')
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE
-SET priority = excluded.priority, queue_name = excluded.queue_name, args = excluded.args, scheduled_at = excluded.scheduled_at
+SET priority = excluded.priority, queue_name = excluded.queue_name, args = excluded.args,
+  scheduled_at = excluded.scheduled_at
 WHERE excluded.priority > procrastinate_jobs.priority
 """
 
@@ -94,7 +97,8 @@ def withdraw(store: Store, key: str) -> bool:
             f"DELETE FROM {SCHEMA}.procrastinate_jobs WHERE queueing_lock = ? AND status = 'todo'", (key,)
         )
         asked = transaction.run(
-            f"UPDATE {SCHEMA}.procrastinate_jobs SET abort_requested = true WHERE queueing_lock = ? AND status = 'doing'",
+            f"UPDATE {SCHEMA}.procrastinate_jobs SET abort_requested = true"
+            " WHERE queueing_lock = ? AND status = 'doing'",
             (key,),
         )
     return gone + asked > 0
@@ -122,8 +126,8 @@ def sign_off(store: Store, owner: str) -> None:
 def bury_dead(store: Store, silence_s: float) -> list[str]:
     """Workers silent for too long lose their leases, and what they ran waits again; the keys submitted anew.
 
-    All in one transaction, which several workers may try at once. A worker that was only frozen finds its lease taken over
-    (fenced) or, if nobody wanted it yet, goes on with it.
+    All in one transaction, which several workers may try at once. A worker that was only frozen finds its lease taken
+    over (fenced) or, if nobody wanted it yet, goes on with it.
     """
     with store.write() as transaction:
         _see_queue(transaction)
@@ -165,7 +169,10 @@ def forget_old_jobs(store: Store) -> int:
         )
 
 
-_SINCE = f"(SELECT extract(epoch FROM max(event.at)) * 1000 FROM {SCHEMA}.procrastinate_events AS event WHERE event.job_id = job.id)"
+_SINCE = (
+    f"(SELECT extract(epoch FROM max(event.at)) * 1000 FROM {SCHEMA}.procrastinate_events AS event"
+    " WHERE event.job_id = job.id)"
+)
 
 
 def list_workers(store: Store) -> list[WorkerRow]:
@@ -173,7 +180,8 @@ def list_workers(store: Store) -> list[WorkerRow]:
     with store.read() as transaction:
         rows: list[Any] = transaction.all(
             "SELECT owner, host, pid, slots, lanes, started_at, (extract(epoch FROM seen_at) * 1000)::bigint,"
-            f" ARRAY(SELECT queueing_lock FROM {SCHEMA}.procrastinate_jobs WHERE worker_id = ANY(ids) AND status = 'doing'"
+            f" ARRAY(SELECT queueing_lock FROM {SCHEMA}.procrastinate_jobs WHERE worker_id = ANY(ids)"
+            " AND status = 'doing'"
             f" ORDER BY 1) FROM {SCHEMA}.worker ORDER BY started_at, owner"
         )
     return [WorkerRow(*(*row[:7], tuple(row[7]))) for row in rows]

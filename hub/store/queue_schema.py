@@ -1,6 +1,7 @@
 """The queue's tables: Procrastinate's own scripts, applied by `hub upgrade` into a schema of their own.
 
-Which scripts are in is remembered beside them, not in the hub's `meta`: a store restored into this database brings its own.
+Which scripts are in is remembered beside them, not in the hub's `meta`: a store restored into this database brings
+its own.
 """
 
 from importlib import resources
@@ -14,7 +15,8 @@ __all__ = ["check_queue", "upgrade_queue"]
 _OWN = (
     f"CREATE TABLE {SCHEMA}.script (name text PRIMARY KEY)",
     f"CREATE TABLE {SCHEMA}.worker (owner text PRIMARY KEY, host text NOT NULL, pid integer NOT NULL,"
-    " slots integer NOT NULL, lanes text NOT NULL, started_at bigint NOT NULL, seen_at timestamptz NOT NULL, ids bigint[] NOT NULL)",
+    " slots integer NOT NULL, lanes text NOT NULL, started_at bigint NOT NULL, seen_at timestamptz NOT NULL,"
+    " ids bigint[] NOT NULL)",
     f"CREATE TABLE {SCHEMA}.budget (host text PRIMARY KEY, next_at double precision NOT NULL)",
 )
 

@@ -7,7 +7,7 @@ from hub.errors import Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
 
-__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source", "source_key"]
+__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source", "running_workers", "source_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +104,20 @@ def source_key(store: Store, source: str) -> str | None:
     with store.read() as transaction:
         row = transaction.one("SELECT key FROM source_key WHERE source = ?", (source,))
     return str(row[0]) if row is not None else None
+
+
+def running_workers(store: Store) -> list[tuple[str, int, int, tuple[str, ...]]]:
+    """Owners of runs under way: (owner, since, last page, keys), instants in epoch ms."""
+    found: dict[str, tuple[str, int, int, tuple[str, ...]]] = {}
+    with store.read() as transaction:
+        rows = transaction.all(
+            "SELECT worker, source, stream, partition, started_at,"
+            " coalesce((SELECT max(at) FROM page WHERE page.run = run.id), started_at)"
+            " FROM run WHERE outcome = ? ORDER BY started_at, source, stream",
+            (Outcome.RUNNING,),
+        )
+    for owner, source, stream, partition, since, seen in rows:
+        key = "/".join(part for part in (source, stream, partition) if part)
+        _, first, last, keys = found.get(owner, (owner, since, seen, ()))
+        found[owner] = (owner, min(first, since), max(last, seen), (*keys, key))
+    return list(found.values())

@@ -1,0 +1,105 @@
+"""Real worker processes: joined, drained, killed, frozen. Order, equality and fencing are asserted, never a time."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.store.queue import list_workers
+from hub.testing.yard import Yard
+
+
+@pytest.fixture
+def long(tmp_path: Path, postgres_url: str) -> Iterator[Yard]:
+    """One stream of twenty slow pages."""
+    with Yard(tmp_path / "yard", postgres_url, {"long": {"pages": 20, "latency": 0.15}}) as yard:
+        yield yard
+
+
+def test_workers_share_the_streams_and_drain(tmp_path: Path, postgres_url: str) -> None:
+    sources = {"wall": {"streams": 8, "pages": 6, "latency": 0.1}}
+    with Yard(tmp_path / "yard", postgres_url, sources) as yard:
+        workers = [yard.start("--slots", "4"), yard.start("--slots", "4")]
+        yard.until(lambda: len(list_workers(yard.store)) == 2)
+        yard.until(lambda: yard.settled() == 8)
+        yard.assert_equals_upstream()
+        assert [yard.stop(worker) for worker in workers] == [0, 0]
+        assert list_workers(yard.store) == []
+        assert {outcome for outcome, *_ in yard.runs("wall")} == {"ok"}
+
+
+def test_a_drained_worker_hands_back_what_it_had_begun(long: Yard) -> None:
+    first = long.start()
+    long.until(lambda: long.pages() >= 3)
+    assert long.stop(first) == 0
+    assert long.runs("long")[0][0] == "interrupted"
+    begun = long.pages()
+    long.start()
+    long.until(lambda: long.settled() == 1)
+    assert long.pages() == 20 > begun
+    long.assert_equals_upstream()
+
+
+def test_a_killed_worker_is_continued_from_its_last_page(long: Yard) -> None:
+    first = long.start()
+    long.until(lambda: long.pages() >= 5)
+    second = long.start()
+    first.kill()
+    first.wait()
+    stored = long.pages()
+    long.until(lambda: len(long.runs("long")) == 2)
+    long.until(lambda: long.settled() == 1)
+    (dead, _, before, _), (outcome, _, after, _) = long.runs("long")
+    assert (dead, outcome) == ("dead", "ok")
+    assert before >= stored - 1
+    assert before + after == 20, "a page was stored twice or not at all"
+    long.assert_equals_upstream()
+    assert second.poll() is None
+
+
+def test_a_frozen_worker_is_fenced_when_it_wakes(long: Yard) -> None:
+    first = long.start()
+    long.until(lambda: long.pages() >= 4)
+    first.send_signal(signal.SIGSTOP)
+    long.start()
+    long.until(lambda: len(long.runs("long")) == 2)
+    first.send_signal(signal.SIGCONT)
+    long.until(lambda: long.settled() == 1)
+    long.until(lambda: long.runs("long")[0][0] == "fenced")
+    (_, _, before, token), (outcome, _, after, newer) = long.runs("long")
+    assert outcome == "ok"
+    assert newer > token
+    assert before + after == 20
+    long.assert_equals_upstream()
+    # It goes on as a worker like any other.
+    long.until(lambda: len(list_workers(long.store)) == 2)
+    assert first.poll() is None
+
+
+def test_workers_that_die_again_and_again_lose_nothing(tmp_path: Path, postgres_url: str) -> None:
+    chance = random.Random(7)
+    sources = {"wall": {"streams": 12, "pages": 8, "latency": 0.1}}
+    with Yard(tmp_path / "yard", postgres_url, sources) as yard:
+        workers = [yard.start("--slots", "2"), yard.start("--slots", "2")]
+        for _ in range(3):
+            time.sleep(2)
+            place = chance.randrange(2)
+            workers[place].kill()
+            workers[place].wait()
+            workers[place] = yard.start("--slots", "2")
+        yard.until(lambda: yard.settled() == 12, 60)
+        yard.assert_equals_upstream()
+        assert yard.pages() == 12 * 8
+
+
+def test_partitions_are_read_side_by_side_and_make_the_whole(tmp_path: Path, postgres_url: str) -> None:
+    sources = {"big": {"pages": 6, "latency": 0.05, "partitions": ["0", "1", "2"]}}
+    with Yard(tmp_path / "yard", postgres_url, sources) as yard:
+        yard.start("--slots", "8")
+        yard.until(lambda: yard.settled() == 3)
+        yard.assert_equals_upstream()
+        partitions = [row[0] for row in yard.query("SELECT partition FROM state ORDER BY 1")]
+        assert partitions == ["0", "1", "2"]
