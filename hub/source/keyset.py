@@ -42,6 +42,9 @@ class Keyset:
             since=datetime.fromisoformat(since) if since else None,
         )
 
+    def steady(self, position: Position, page: Turned) -> bool:
+        return True
+
     def repeats(self, position: Position, page: Turned) -> bool:
         return bool(page.digest) and position.get("digest") == page.digest
 

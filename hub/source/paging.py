@@ -65,8 +65,16 @@ class Paging(Protocol):
     def repeats(self, position: Position, page: Turned) -> bool:
         """Whether the source sent the page before this one again; the transport then asks once more."""
 
+    def steady(self, position: Position, page: Turned) -> bool:
+        """False for the last page of a window that never held still: rows may have slipped past, so it proves no deletion."""
 
-class _NeverRepeats:
+
+class _AlwaysSteady:
+    def steady(self, position: Position, page: Turned) -> bool:
+        return True
+
+
+class _NeverRepeats(_AlwaysSteady):
     def repeats(self, position: Position, page: Turned) -> bool:
         return False
 
@@ -111,9 +119,12 @@ class PageNumber(_NoticesRepeats):
             return _kept(position, page) | {"page": position.get("page", self.first) + 1, "read": read}
         return (
             {"page": self.first, "restarts": position.get("restarts", 0) + 1}
-            if _moved(position, page, read, self.restarts)
+            if _moved(position, page, read) and position.get("restarts", 0) < self.restarts
             else None
         )
+
+    def steady(self, position: Position, page: Turned) -> bool:
+        return not _moved(position, page, position.get("read", 0) + page.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +146,12 @@ class Offset(_NoticesRepeats):
             return _kept(position, page) | {"offset": read}
         return (
             {"offset": 0, "restarts": position.get("restarts", 0) + 1}
-            if _moved(position, page, read, self.restarts)
+            if _moved(position, page, read) and position.get("restarts", 0) < self.restarts
             else None
         )
+
+    def steady(self, position: Position, page: Turned) -> bool:
+        return not _moved(position, page, position.get("offset", 0) + page.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +229,10 @@ def _kept(position: Position, page: Turned) -> Position:
     return {"digest": page.digest, **({} if total is None else {"total": total}), **restarts}
 
 
-def _moved(position: Position, page: Turned, read: int, restarts: int) -> bool:
-    """Whether the total is not what the first page said, or not what was read, and the window may begin once more."""
+def _moved(position: Position, page: Turned, read: int) -> bool:
+    """Whether the total is not what the first page said, or not what was read."""
     total = page.split.total
-    if total is None or position.get("restarts", 0) >= restarts:
-        return False
-    return bool(total != position.get("total", total) or read < total)
+    return total is not None and bool(total != position.get("total", total) or read < total)
 
 
 def _circling(position: Position, key: str, value: str | int) -> Position:

@@ -131,9 +131,11 @@ class RestTransport:
                     "the source sends the same page again and again",
                     remedy="check the paging parameters of this stream",
                 )
-        following = part.following(endpoint.paging.after(part.turn, turned), asked.answer.clock)
+        after = endpoint.paging.after(part.turn, turned)
+        steady = after is not None or endpoint.paging.steady(part.turn, turned)
+        following = part.following(after, asked.answer.clock)
         split = asked.split
-        return Page(split.rows, following, asked.answer.clock, split.total, requests, split.bad)
+        return Page(split.rows, following, asked.answer.clock, split.total, requests, split.bad, steady=steady)
 
     def detail(self, stream: Stream, row: bytes) -> bytes:
         detail = _endpoint(stream).detail

@@ -41,7 +41,7 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
     marks = {"source": job.source, "stream": job.stream.name}
     if reading.broken or deletions.enumerated_pages(store, reading.enumeration) != reading.pages:
         log.warning(
-            "a record had no readable id, so the reading proves no deletion",
+            "a record had no readable id or rows kept moving, so the reading proves no deletion",
             extra={"action": "enumeration_broken", **marks},
         )
         return

@@ -17,7 +17,8 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `first` is where its first window began. `clock` is the source's clock at its first page: nothing younger counts as read.
     `enumeration` names what it has seen, if it can prove that other records are gone; `broken` says that it cannot any more,
-    because a record had no readable id. `end` and `step` bound a backfill. `read` is set once its last page is stored: only the conclusion is missing.
+    because a record had no readable id or rows kept moving. `end` and `step` bound a backfill. `read` is set once its last
+    page is stored: only the conclusion is missing.
     """
 
     mode: Mode

@@ -265,7 +265,7 @@ class StreamRun:
         reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
         if reading.clock is None:
             reading.clock = source_now
-        reading.broken = reading.broken or write.unidentified
+        reading.broken = reading.broken or write.unidentified or not page.steady
         reading.fetched += write.counts.fetched
         reading.pages += 1
         reading.position = page.next

@@ -267,3 +267,19 @@ def test_link_headers() -> None:
 def test_a_link_that_is_no_text() -> None:
     with pytest.raises(EnvelopeError, match="no text"):
         NextLink(path="next").after({}, Turned(answer(next=5), url=URL))
+
+
+@pytest.mark.parametrize(
+    ("paging", "position", "steady"),
+    [
+        (PageNumber(), {"page": 2, "read": 100, "total": 103}, True),
+        (PageNumber(), {"page": 2, "read": 100, "total": 102}, False),
+        (Offset(), {"offset": 100, "total": 103}, True),
+        (Offset(), {"offset": 100, "total": 104}, False),
+    ],
+    ids=["number steady", "number moved", "offset steady", "offset moved"],
+)
+def test_a_window_that_never_held_still_says_so(paging, position, steady):
+    page = Turned(Split([b"{}"] * 3, 103))
+    assert paging.steady(position, page) is steady
+    assert paging.after(position | {"restarts": 1}, page) is None

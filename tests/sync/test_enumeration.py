@@ -283,3 +283,14 @@ def test_same_ids_in_two_streams_are_different_records(rig: Rig, upstream: Upstr
     assert len(rig.living()) == 2
     rig.shape(name="records")
     assert len(rig.living()) == 3
+
+
+def test_a_reading_that_never_held_still_proves_nothing(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream, 5)
+    rig.run()
+    upstream.drop("r002")
+    upstream.steady = False
+    assert rig.run(full=True).counts.tombstoned == 0
+    upstream.steady = True
+    assert rig.run(full=True).counts.tombstoned == 1
+    rig.check()

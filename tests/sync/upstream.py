@@ -26,6 +26,7 @@ class Upstream:
     clock: int | None = 1_800_000_000_000
     filtered: str = "at"
     details: bool = False
+    steady: bool = True
     before_fetch: Callable[["Upstream"], None] = lambda upstream: None
     fetches: int = 0
     detailed: int = 0
@@ -43,6 +44,7 @@ class Upstream:
             rows=[self._listed(row) if self.details else self.bytes_of(row) for row in rows],
             next=following,
             clock=datetime.fromtimestamp(self.clock / 1000, UTC) if self.clock is not None else None,
+            steady=self.steady,
             bad=tuple(RawRow(row["bad"], "cannot be parsed") for row in shown if "bad" in row),
         )
 
