@@ -117,6 +117,13 @@ class Decider:
         records += [Record(bad.raw, bad.raw, sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
         return records
 
+    def changed_at(self, head: Head) -> int | None:
+        """When the row of a log was written, epoch ms; None if it does not say."""
+        try:
+            return self._cursor(head.changed)
+        except BadValueError:
+            return None
+
     def known(self, records: Iterable[Record]) -> dict[str, Known]:
         """What the store has of these records."""
         with self._store.read() as transaction:
@@ -194,10 +201,10 @@ class Decider:
             return
         current = draft.current.get(head.id)
         key = current.stored.key if current is not None and current.stored else None
+        version = (key, record.raw_hash) if key is not None else None
+        old = version in history or version in stale or (head.id, record.raw_hash) in draft.past
         if head.withdrawn and current is not None:
-            self._withdraw(
-                draft, record, head, current, known_stale=key is not None and (key, record.raw_hash) in stale
-            )
+            self._withdraw(draft, record, head, current, repeated=old and self._job.stream.log)
             return
         try:
             mapped = mapper.map(record.flat)
@@ -211,15 +218,11 @@ class Decider:
         if current is None:
             self._insert(draft, record, head, mapped, slot)
             return
-        version = (key, record.raw_hash) if key is not None else None
         verdict = judge(
             row=mapped.row,
             current=current.row,
             current_deleted=current.deletion is not None,
-            in_history=record.raw_hash == current.raw_hash
-            or version in history
-            or version in stale
-            or (head.id, record.raw_hash) in draft.past,
+            in_history=old or record.raw_hash == current.raw_hash,
             log=self._job.stream.log,
             stale_before=version in stale and stale[version] not in ("", self._run) and key not in draft.confirmed,
         )
@@ -259,13 +262,14 @@ class Decider:
         with self._store.read() as transaction:
             return known_quarantine(transaction, self._job.key, self._job.stream.name, raw_hash)
 
-    def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current, *, known_stale: bool) -> None:
-        """Carry out the source's own word that a record is gone, unless a newer version says otherwise."""
-        changed = self._instant(head)
+    def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current, *, repeated: bool) -> None:
+        """Carry out the source's own word that a record is gone, unless a newer version says otherwise or a log only
+        repeats it: a record that came back with the same timestamp must not go again."""
+        changed = self.changed_at(head)
         late = changed is not None and (current.row[UPDATED_AT] or 0) > changed
-        if late or current.deletion is not None:
+        if late or repeated or current.deletion is not None:
             draft.counts.unchanged += 1
-            if late and not known_stale:
+            if late and not repeated:
                 self._keep_stale(draft, record, current.stored.key if current.stored else None, [], changed)
             return
         self._archive(draft, current)
@@ -338,12 +342,6 @@ class Decider:
             count, first = draft.gaps.get(gap, (0, sample))
             draft.gaps[gap] = (count + 1, first)
             draft.counts.unmapped += 1
-
-    def _instant(self, head: Head) -> int | None:
-        try:
-            return self._cursor(head.changed)
-        except BadValueError:
-            return None
 
     def _page_write(self, draft: _Draft, page: Page, now: int) -> PageWrite:
         mapping = self._job.mapping_of(page.mapping)

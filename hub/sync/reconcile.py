@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.clock import now_ms
-from hub.errors import BreachedError, HubError, Outcome
+from hub.errors import BreachedError, HubError, MisconfiguredError, Outcome
 from hub.source.stream import Window
 from hub.store.known import Known, changed_within
 from hub.store.store import Store
 from hub.sync.decide import Decider
 from hub.sync.fetch import Fetcher
+from hub.sync.identity import Head
 from hub.sync.job import StreamJob
 
 __all__ = ["Reconciliation", "reconcile"]
@@ -44,6 +45,19 @@ class Reconciliation:
     error: HubError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A row the source shows, and what the store holds of its record. `at`: when it was changed, if the row says so."""
+
+    head: Head
+    raw_hash: bytes
+    held: Known | None
+    at: int | None
+
+    def older_than(self, other: "_Shown") -> bool:
+        return self.at is not None and other.at is not None and self.at < other.at
+
+
 def reconcile(
     store: Store,
     job: StreamJob,
@@ -66,10 +80,15 @@ def reconcile(
 def _compare(
     store: Store, job: StreamJob, found: Reconciliation, stop: threading.Event, progress: Callable[[int], None]
 ) -> None:
+    if job.stream.cursor is None and not job.stream.complete:
+        raise MisconfiguredError(
+            "the records of {stream} are shown once only, so they cannot be compared again", stream=job.stream.name,
+            remedy="`hub quarantine list` shows what of them was not read",
+        )  # fmt: skip
     began = now_ms()
     fetcher = Fetcher(job, stop, time.monotonic() + job.settings.run_deadline.total_seconds())
     decider = Decider(store, job, "reconcile")
-    seen: set[str] = set()
+    shown: dict[str, _Shown] = {}
     for page in fetcher.pages(Window(found.since, found.until, job.partition), None):
         found.said = page.total if found.said is None else found.said
         records = decider.records(page)
@@ -78,19 +97,15 @@ def _compare(
             if record.head is None:
                 found.unreadable += 1
                 continue
-            if record.head.id in seen:
-                continue
-            seen.add(record.head.id)
-            held = stored.get(record.head.id)
-            if record.head.withdrawn:
-                seen.discard(record.head.id)
-            elif held is None or held.deleted:
-                found.missing_count += 1
-                found.missing += [record.head.native_id] if len(found.missing) < _NAMED else []
-            elif not job.stream.log and _listed_hash(job, held) != record.raw_hash:
-                found.outdated_count += 1
-                found.outdated += [record.head.native_id] if len(found.outdated) < _NAMED else []
-        progress(len(seen))
+            one = _Shown(record.head, record.raw_hash, stored.get(record.head.id), decider.changed_at(record.head))
+            former = shown.get(record.head.id)
+            if former is None or not one.older_than(former):
+                shown[record.head.id] = one
+        progress(len(shown))
+    # A log shows every version: only the last word on a record counts, and that may be its withdrawal.
+    seen = {identity for identity, one in shown.items() if not one.head.withdrawn}
+    for identity in seen:
+        _note(job, found, shown[identity])
     found.upstream = len(seen)
     field_name = job.stream.window_field or "source_updated_at"
     with store.read() as transaction:
@@ -113,6 +128,15 @@ def _compare(
             stream=job.stream.name,
             remedy="hub reconcile --repair reads the window again; what is extra only hub sync --full-refresh can bury",
         )
+
+
+def _note(job: StreamJob, found: Reconciliation, one: _Shown) -> None:
+    if one.held is None or one.held.deleted:
+        found.missing_count += 1
+        found.missing += [one.head.native_id] if len(found.missing) < _NAMED else []
+    elif not job.stream.log and _listed_hash(job, one.held) != one.raw_hash:
+        found.outdated_count += 1
+        found.outdated += [one.head.native_id] if len(found.outdated) < _NAMED else []
 
 
 def _listed_hash(job: StreamJob, held: Known) -> bytes | None:

@@ -20,6 +20,7 @@ from hub.incident import Flag, Status
 from hub.store.files import forget_files, list_files_aside
 from hub.store.overview import stream_overviews
 from hub.store.quarantine import list_quarantine
+from hub.sync.reconcile import reconcile
 from hub.sync.result import RunResult
 from hub.testing.comparison import assert_store_equals_truth
 from hub.testing.project import HubProject, hub_project
@@ -194,6 +195,16 @@ def test_a_file_that_fits_none_or_two_is_set_aside_whole(folder: Folder) -> None
     assert (folder.path / "notes.txt").read_text() == "anything", "nothing is touched"
     # Said once; the next run is clean.
     assert folder.sync().counts.fetched == 0
+
+
+def test_files_cannot_be_compared_again(folder: Folder) -> None:
+    """They are read once: a second look that shows nothing must not be taken for a difference."""
+    folder.put("a_east_1.csv", text(line(1)))
+    folder.sync()
+    hub = folder.project.hub
+    with hub.open("drop") as source:
+        found = reconcile(hub.store, hub.job(source, source.streams[0]), since=None, until=None)
+    assert (found.outcome, found.extra_count) == (Outcome.MISCONFIGURED, 0)
 
 
 def test_the_operator_sees_files_set_aside_and_tries_them_again(folder: Folder) -> None:

@@ -12,6 +12,7 @@ from written import leaks
 
 from connectors.exchange import CaseHandling, DispatchDesk, IntegratedManagement, RoadPatrol
 from hub.errors import Outcome
+from hub.sync.reconcile import reconcile
 from hub.sync.result import RunResult
 from hub.testing.comparison import assert_store_equals_truth, differences
 from hub.testing.project import HubProject, hub_project
@@ -155,6 +156,25 @@ def test_tables_that_are_away_are_no_deletion(project: HubProject, sandbox: Sand
     sandbox.tick()
     sync(project)
     assert_store_equals_truth(project, sandbox, "road_patrol")
+
+
+def test_reconcile_takes_the_last_word_of_a_log(small_pages: HubProject, sandbox: Sandbox) -> None:
+    """Contents and withdrawal of one record are both in the log: it is not missing in the store."""
+    sync(small_pages)
+    sandbox.tick(9)
+    sync(small_pages)
+    hub = small_pages.hub
+    for name, streams in STREAMS.items():
+        with hub.open(name) as source:
+            for stream in streams:
+                found = reconcile(hub.store, hub.job(source, source.stream(stream)), since=None, until=None)
+                living = sandbox.truth(name)["streams"][stream]["count"]
+                assert (found.outcome, found.upstream, found.stored) == (Outcome.OK, living, living)
+    sandbox.tick(3)
+    with hub.open("road_patrol") as source:
+        found = reconcile(hub.store, hub.job(source, source.stream("findings")), since=None, until=None)
+        assert found.outcome is Outcome.BREACHED
+        assert found.missing_count > 0
 
 
 # -- single rows, written by hand -----------------------------------------------------------------------------------
