@@ -257,6 +257,10 @@ def retry_after_s(text: str | None, now: datetime) -> float | None:
 
 def _decoded(response: httpx.Response, limit: int, url: str) -> Iterator[bytes]:
     """The body's parts, decompressed in pieces of at most `limit` bytes, so that a bomb never unfolds in memory."""
+    if response.is_stream_consumed:
+        # Made with `content=`, as httpx.MockTransport and respx do: httpx has read and decoded it already.
+        yield response.content
+        return
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
         yield from response.iter_raw()

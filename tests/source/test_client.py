@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import respx
 
 from hub.errors import (
     ConfigError,
@@ -308,3 +309,14 @@ def test_the_query_is_in_no_log(upstream: Any, context: SourceContext, caplog: p
     with caplog.at_level(logging.INFO):
         get(context, upstream.url + "/list?key=secret")
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+def test_answers_of_respx_and_mock_transport_are_read(context: SourceContext, encoding: dict[str, str]) -> None:
+    """Authors of connectors test with answers built by `content=`, which httpx has read before we get them."""
+    body = gzip.compress(b'{"a": 1}') if encoding else b'{"a": 1}'
+    with respx.mock(base_url="https://source.invalid") as router:
+        router.get("/x").respond(200, content=body, headers=encoding)
+        client = Client(replace(context, transport=httpx.MockTransport(router.handler)))
+        assert client.send(client.request("GET", "https://source.invalid/x")).body == b'{"a": 1}'
+        client.close()
