@@ -178,6 +178,7 @@ class Rig:
     start: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     partition: str = ""
     hooks: Hooks = field(default_factory=Hooks)
+    first_seq: int = 0
 
     @property
     def job(self) -> StreamJob:
@@ -232,8 +233,8 @@ class Rig:
         return (rows[0][0], rows[0][1]) if rows else (None, "")
 
     def changes(self) -> list[FeedChange]:
-        """The whole feed of the store."""
-        return changes_after(self.store, 0, 1_000_000)
+        """The feed of the store, after `first_seq` (for stores that were used before)."""
+        return changes_after(self.store, self.first_seq, 1_000_000)
 
     def check(self) -> None:
         """What must hold after any run, whatever happened: history, feed, accounting and raw records fit together."""
@@ -249,7 +250,9 @@ class Rig:
         ):  # fmt: skip
             older.setdefault(key, []).append((revision, at))
         feed = self.changes()
-        assert [change.seq for change in feed] == list(range(1, len(feed) + 1)), "the feed has gaps"
+        assert [change.seq for change in feed] == list(range(self.first_seq + 1, self.first_seq + len(feed) + 1)), (
+            "the feed has gaps"
+        )
         told: dict[str, list[FeedChange]] = {}
         for change in feed:
             told.setdefault(change.id, []).append(change)
