@@ -47,6 +47,7 @@ COMMANDS = {
     "key": ("key", "Change the store's key."),
     "audit": ("audit", "What operators did."),
     "store": ("store", "Backup and restore."),
+    "conformance": ("conformance", "Put a connector to the test and grade it."),
     "sandbox": ("sandbox", "Serve all upstream systems on this machine, for trying and training."),
     "demo": ("demo", "Sync a sandbox city and show what came of it."),
 }

@@ -7,6 +7,7 @@ from hub.commands.session import Command, Session, pass_session
 from hub.errors import EXIT_CODES, Outcome, worst
 from hub.plugins import ListedPlugin, installed_plugins
 from hub.probing import Probe, probe
+from hub.testing.quality import Tier, earned_tier
 
 __all__ = ["command"]
 
@@ -16,6 +17,7 @@ COLUMNS = (
     Column("version", "Version"),
     Column("state", "State", "plugin"),
     Column("connectors", "Connectors"),
+    Column("tiers", "Tier"),
     Column("problem", "Problem"),
 )
 
@@ -50,5 +52,12 @@ def _row(session: Session, plugin: ListedPlugin) -> dict[str, object]:
     problem = session.wording(plugin.problem) if plugin.problem else ""
     return {
         "name": plugin.name, "distribution": plugin.distribution, "version": plugin.version, "state": plugin.state,
-        "connectors": plugin.connectors, "reason": plugin.reason, "remedy": plugin.remedy, "problem": problem,
+        "connectors": plugin.connectors, "tiers": _tiers(session, plugin), "reason": plugin.reason,
+        "remedy": plugin.remedy, "problem": problem,
     }
+
+
+def _tiers(session: Session, plugin: ListedPlugin) -> list[str]:
+    """`name: tier` of each connector that has earned one, and still is what earned it."""
+    earned = {name: earned_tier(session.plugins.connectors[name]) for name in plugin.connectors}
+    return [f"{name}: {tier}" for name, tier in earned.items() if tier is not Tier.NONE]
