@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from hub.commands.logs import start_logging
+from hub.commands.neutral import harmless, harmless_lines
 from hub.commands.session import Session, shared_options
 from hub.commands.wording import localise, usage_error
 from hub.config import redactor
@@ -46,7 +47,10 @@ COMMANDS = {
     "person": ("person", "Find or erase a person."),
     "key": ("key", "Change the store's key."),
     "audit": ("audit", "What operators did."),
-    "store": ("store", "Backup and restore."),
+    "store": ("store", "Backup, restore, copy."),
+    "prune": ("prune", "Cut back what grows, as [retention] says."),
+    "metrics": ("metrics", "How the hub fares, for Prometheus."),
+    "new": ("new", "Begin a new connector."),
     "conformance": ("conformance", "Put a connector to the test and grade it."),
     "sandbox": ("sandbox", "Serve all upstream systems on this machine, for trying and training."),
     "demo": ("demo", "Sync a sandbox city and show what came of it."),
@@ -129,7 +133,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def _report(session: Session, error: HubError) -> int:
     """One line on stderr; with `--output json` an object on stdout beside it."""
     message, code = session.wording(error), EXIT_CODES[error.outcome]
-    click.echo(redactor.text(f"hub: {message}"), err=True)
+    click.echo(harmless(redactor.text(f"hub: {message}")), err=True)
     if session.format == "json":
         session.output.json({"error": {"outcome": error.outcome, "exit_code": code, "message": message}})
     return code
@@ -137,7 +141,7 @@ def _report(session: Session, error: HubError) -> int:
 
 def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A defect of the hub: the whole traceback, but no secret in it. Python ends with exit code 1."""
-    sys.stderr.write(redactor.text("".join(traceback.format_exception(kind, error, trace))))
+    sys.stderr.write(harmless_lines(redactor.text("".join(traceback.format_exception(kind, error, trace)))))
 
 
 def _session(context: click.Context) -> Session:

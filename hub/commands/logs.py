@@ -4,8 +4,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from textwrap import indent
 from typing import Any, TextIO
 
+from hub.commands.neutral import harmless, harmless_json, harmless_lines
 from hub.config import RedactingFormatter
 
 __all__ = ["JsonFormatter", "PlainFormatter", "start_logging"]
@@ -35,8 +37,11 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
-        line = f"{_instant(record)} {record.levelname} {record.getMessage()}{extras}"
-        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else "")
+        line = harmless(f"{_instant(record)} {record.levelname} {record.getMessage()}{extras}")
+        if not (record.exc_info and record.exc_info[0]):
+            return line
+        # Indented, so that no line of what an exception says can pass for a line of the log.
+        return line + "\n" + indent(harmless_lines(self.formatException(record.exc_info)), "  ")
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,7 +52,7 @@ class JsonFormatter(logging.Formatter):
         event |= {"message": record.getMessage(), **_extras(record)}
         if record.exc_info and record.exc_info[0]:
             event["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(event, ensure_ascii=False, default=str)
+        return harmless_json(json.dumps(event, ensure_ascii=False, default=str))
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hub.commands.neutral import harmless, harmless_json, harmless_lines
 from hub.config import redactor
 from hub.locale import Language, title, translate
 
@@ -54,7 +55,8 @@ class Output:
 
     def text(self, template: str, **values: object) -> str:
         """An English literal in the language of this output, with its places filled."""
-        return translate(template, self.lang).format_map(values)
+        safe = {name: _safe(value) if isinstance(value, str | Path) else value for name, value in values.items()}
+        return translate(template, self.lang).format_map(safe)
 
     def say(self, template: str, **values: object) -> None:
         """A sentence for people; silent in JSON, where stdout holds data only."""
@@ -99,7 +101,7 @@ class Output:
     def heading(self, text: str) -> None:
         """A line above what follows, for people."""
         if self.format == "table":
-            self._write(f"\n{text}\n")
+            self._write(f"\n{harmless(text)}\n")
 
     def fields(self, record: Mapping[str, Any]) -> None:
         """A line a field that has a value, under the field's own name, which is also its column in `incident_v1`."""
@@ -108,7 +110,7 @@ class Output:
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         for key, line in zip(shown, self._lines(shown), strict=True):
-            table.add_row(key, escape(line.partition(": ")[2]))
+            table.add_row(escape(_safe(key)), escape(line.removeprefix(f"{_safe(key)}: ")))
         self._print(table)
 
     def beside(self, record: Mapping[str, Any], left: str, right: str) -> None:
@@ -116,7 +118,8 @@ class Output:
         if self.format == "json":
             self.json(record)
             return
-        self._write(" · ".join(str(item) for key, item in record.items() if item and key not in (left, right)) + "\n")
+        above = (_safe(item) for key, item in record.items() if item and key not in (left, right))
+        self._write(" · ".join(above) + "\n")
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 1, 0))
         table.add_column(overflow="fold", ratio=1)
         table.add_column(overflow="fold", ratio=1)
@@ -126,18 +129,18 @@ class Output:
     def _lines(self, value: Any) -> Iterator[str]:
         """A value as `key: value` lines, nested ones as JSON."""
         if not isinstance(value, Mapping):
-            yield "" if value is None else str(value)
+            yield "" if value is None else _safe_lines(value)
             return
         for key, item in value.items():
             if isinstance(item, datetime):
                 item = clock_time(item, self.zone)
             elif isinstance(item, Mapping | list):
                 item = msgspec.json.encode(self._plain(item)).decode()
-            yield f"{key}: {item}"
+            yield f"{_safe(key)}: {_safe_lines(item)}"
 
     def json(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line. Instants carry the offset of the zone."""
-        self._write(msgspec.json.encode(self._plain(record)).decode() + "\n")
+        self._write(harmless_json(msgspec.json.encode(self._plain(record)).decode()) + "\n")
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -158,14 +161,14 @@ class Output:
         if show == "count":
             return f"{value:,}"
         if show == "id":
-            return escape(str(value)[:ID_SHOWN])
+            return escape(_safe(value)[:ID_SHOWN])
         if show not in ("text", "name"):
-            text = escape(title(show, str(value), self.lang))
+            text = escape(title(show, _safe(value), self.lang))
             colour = _COLOURS.get(str(value))
             return f"[{colour}]{text}[/{colour}]" if colour else text
         if isinstance(value, list | tuple | set):
-            return escape(", ".join(str(item) for item in value))
-        return escape(str(value))
+            return escape(", ".join(_safe(item) for item in value))
+        return escape(_safe(value))
 
     def _print(self, table: Table) -> None:
         console = Console(file=sys.stdout, highlight=False)
@@ -190,6 +193,15 @@ def clock_time(value: datetime | str, zone: ZoneInfo) -> str:
 def instant(ms: int | None) -> datetime | None:
     """The store's epoch milliseconds as an aware datetime, for printing."""
     return datetime.fromtimestamp(ms / 1000, UTC) if ms is not None else None
+
+
+def _safe(value: object) -> str:
+    """A value on one line. Secrets go before the layout: a table breaks long words, and half a secret is not found."""
+    return harmless(redactor.text(str(value)))
+
+
+def _safe_lines(value: object) -> str:
+    return harmless_lines(redactor.text(str(value)))
 
 
 def _span(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Secrets are taken out of everything the hub says by their value, wherever they turn up."""
 
+import json
 import logging
 import re
 import threading
@@ -22,10 +23,12 @@ class Redactor:
         self._lock = threading.Lock()
 
     def add(self, values: Iterable[str]) -> None:
-        """Learn secret values, also in the forms they take in a URL and, for several lines, line by line."""
+        """Learn secret values, also in the forms they take in a URL, in JSON, in a traceback and, for several lines,
+        line by line."""
         with self._lock:
             for value in values:
                 forms = {value, value.strip(), quote(value, safe=""), quote_plus(value), *value.splitlines()}
+                forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
                 self._values.update(form for form in forms if len(form) >= SHORTEST)
             # Longest first: a secret that begins with another one must not leave its tail readable.
             longest_first = sorted(self._values, key=len, reverse=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hub.config.redact import redactor
 from hub.errors import Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
@@ -47,7 +48,11 @@ def open_run(
 
 
 def close_run(store: Store, run: str, outcome: Outcome, cursor: int | None, error: str | None, now: int) -> None:
-    """Write how the run ended. A run that another process has declared dead meanwhile is fenced."""
+    """Write how the run ended. A run that another process has declared dead meanwhile is fenced.
+
+    What a source said may repeat the key it was sent: no secret goes into the run book.
+    """
+    error = redactor.text(error) if error is not None else None
     with store.write() as transaction:
         transaction.run(
             "UPDATE run SET outcome = ?, finished_at = ?, cursor = ?, error = ? WHERE id = ? AND outcome IN (?, ?)",
