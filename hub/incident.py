@@ -7,12 +7,12 @@ import hashlib
 import struct
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-__all__ = ["Attachment", "Flag", "Incident", "IncidentIds", "Kind", "Party", "Reference", "Status", "Step", "incident_id"]
+__all__ = ["ATTACHMENT_KINDS", "Attachment", "Flag", "Incident", "IncidentIds", "Kind", "Party", "Reference", "Status", "Step", "incident_id"]
 
 
 class Kind(StrEnum):
@@ -85,10 +85,14 @@ class Step(_Part):
     due_at: AwareDatetime | None = Field(None, description="Deadline of the step (UTC).")
 
 
+AttachmentKind = Literal["image", "video", "audio", "document", "other"]
+ATTACHMENT_KINDS: tuple[str, ...] = get_args(AttachmentKind)
+
+
 class Attachment(_Part):
     """A file the source names; the hub keeps the address, not the content."""
 
-    kind: Literal["image", "video", "audio", "document", "other"] = "other"
+    kind: AttachmentKind = "other"
     title: str | None = None
     url: str
     step: str | None = Field(None, description="Name of the step it belongs to.")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,17 @@ class CodeTable:
     @property
     def dated(self) -> bool:
         return any(entry.valid_from or entry.valid_to for entries in self.entries.values() for entry in entries)
+
+    def only_into(self, known: Iterable[str]) -> None:
+        """MappingError if a row translates to anything else."""
+        allowed = frozenset(known)
+        for rows in self.entries.values():
+            for row in rows:
+                if row.hub_code and row.hub_code not in allowed:
+                    raise MappingError(
+                        "code table {table}: {code} is none of the hub's codes", table=self.name, code=row.hub_code,
+                        remedy="use one of {known}", known=", ".join(sorted(allowed)),
+                    )  # fmt: skip
 
     def find(self, code: str, on: date | None = None) -> CodeEntry | None:
         """The row valid on that day (any row if no day is given), None if the code is unknown."""

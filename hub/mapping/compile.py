@@ -6,6 +6,7 @@ raises. So there is one meaning, not a fast one and a slow one.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from hub.errors import MappingError
 from hub.incident import Flag, Status
 from hub.mapping.codes import CodeTable
 from hub.mapping.definition import FieldSpec, FlagSpec, MappingFile, PositionSpec, SubjectSpec
-from hub.mapping.instants import instant_reader
+from hub.mapping.instants import instant_reader, zone_named
 from hub.mapping.lists import list_function, people_function
 from hub.mapping.position import position_reader
 from hub.mapping.record import Tree
@@ -28,7 +29,7 @@ from hub.mapping.transforms import (
     text_of,
     titles_reader,
 )
-from hub.mapping.values import Leaf, Notes
+from hub.mapping.values import BadValueError, Leaf, Notes
 
 __all__ = ["MAPPED_COLUMNS", "Compiler", "Part", "generate"]
 
@@ -159,14 +160,25 @@ class Compiler:
         return chosen
 
     def _transform(self, name: str) -> Callable[[Leaf], Leaf]:
-        try:
-            return self.transforms[name]
-        except KeyError:
-            raise MappingError(
-                "unknown transform {name}", name=name, remedy="install the plugin that provides it"
-            ) from None
+        function = self.transforms.get(name)
+        if function is None:
+            raise MappingError("unknown transform {name}", name=name, remedy="install the plugin that provides it")
+
+        def guarded(value: Leaf) -> Leaf:
+            try:
+                found = function(value)
+            except Exception as error:
+                # A plugin's own code: whatever it stumbles over is the record's fault and stops nothing else.
+                raise BadValueError(f"transform {name} refused it ({type(error).__name__})") from None
+            if not isinstance(found, Leaf | None):
+                raise BadValueError(f"transform {name} gave no single value")
+            return found
+
+        return guarded
 
     def _field(self, name: str, spec: FieldSpec) -> None:
+        if name == "status" and not spec.codes and (spec.path or spec.join or spec.const not in set(Status)):
+            raise MappingError("a status needs `codes`, or one of the hub's own as `const`", remedy="add a code table")
         if name in INSTANTS:
             self._add((name,), (spec,), _after(self.value(spec), self.instant(spec)))
         elif name in _AMOUNTS:
@@ -186,9 +198,12 @@ class Compiler:
 
     def _coded(self, name: str, spec: FieldSpec) -> None:
         table = self.table(spec.codes or "")
-        value, coded = self.value(spec), code_reader(table, Status.UNMAPPED, self.notes)
-        count, texted = len(spec.path or spec.join), int(spec.text is not None)
+        if name == "status":
+            table.only_into(Status)
         timing = self.file.fields.get("source_updated_at") or self.file.fields.get("occurred_at")
+        zone = zone_named(timing.zone or self.zone) if timing else UTC
+        value, coded = self.value(spec), code_reader(table, Status.UNMAPPED, self.notes, zone)
+        count, texted = len(spec.path or spec.join), int(spec.text is not None)
         specs: tuple[FieldSpec, ...] = (spec,)
         if table.dated and timing:
             specs += (timing,)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hub.errors import MappingError
-from hub.incident import Kind
+from hub.incident import ATTACHMENT_KINDS, Attachment, Kind, Party, Reference, Status, Step
 from hub.mapping.position import SYSTEMS
 
 __all__ = [
@@ -31,6 +31,13 @@ FIELDS = (
     "region", "grid", "address", "unit", "unit_code", "officers", "document_number", "measures", "basis",
     "fine", "confiscated", "result", "answer",
 )  # fmt: skip
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "steps": Step, "attachments": Attachment, "references": Reference, "parties": Party,
+}  # fmt: skip
+_ALWAYS = {"references": ("system",), "parties": ("role",)}
+_CODED = {"status": tuple(Status), "kind": ATTACHMENT_KINDS}
 
 
 class _Spec(BaseModel):
@@ -66,6 +73,12 @@ class FieldSpec(_Spec):
         if isinstance(value, dict) and isinstance(value.get("path"), str):
             return {**value, "path": (value["path"],)}
         return value
+
+    @model_validator(mode="after")
+    def _pads_fit(self) -> "FieldSpec":
+        if self.pad and len(self.pad) != len(self.join):
+            raise ValueError("pad needs one number for each path of join")
+        return self
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -171,11 +184,31 @@ class MappingFile(_Spec):
             raise ValueError(f"unknown field {sorted(unknown)[0]}; one of {', '.join(FIELDS)}")
         return self
 
+    @model_validator(mode="after")
+    def _whole_parts(self) -> "MappingFile":
+        """Each part has only keys it knows, and always those that the incident cannot do without."""
+        for name, model in _PARTS.items():
+            for spec in getattr(self, name):
+                unknown = sorted(set(spec.values) - set(model.model_fields))
+                if unknown:
+                    raise ValueError(f"unknown key {unknown[0]} in {name}; one of {', '.join(model.model_fields)}")
+                for key, item in spec.values.items():
+                    if key in _CODED and not item.codes and (item.path or item.const not in _CODED[key]):
+                        raise ValueError(
+                            f"{key} in {name} needs `codes`, or one of {', '.join(_CODED[key])} as `const`"
+                        )
+                for key in _ALWAYS.get(name, ()):
+                    if key not in spec.values or spec.values[key].const is None:
+                        raise ValueError(f"{key} in {name} needs a `const`, at least beside its path")
+        return self
+
 
 def load_mapping(path: Path) -> MappingFile:
     """Read and check a mapping file. MappingError names the file and the first wrong key."""
     try:
         return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except UnicodeDecodeError as error:
+        raise MappingError("mapping {path} is not UTF-8", path=path.name) from error
     except tomllib.TOMLDecodeError as error:
         raise MappingError("mapping {path} is not TOML: {reason}", path=path.name, reason=error) from error
     except ValidationError as error:

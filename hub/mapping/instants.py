@@ -13,6 +13,11 @@ __all__ = ["instant_reader", "zone_named"]
 
 _EARLIEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_HOUR = re.compile(r"\d{4}-\d\d-\d\d \d\d")
+_NONE, _END = -62_135_596_800_000, 253_402_300_800_000
+"""Of years 1 to 9999: nothing else can be shown as a date."""
+_EPOCH_SCALE = {"epoch_ms": 1, "epoch_s": 1000}
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?(?:Z|[+-]\d\d:?\d\d)?")
 
 
@@ -34,11 +39,9 @@ def instant_reader(zone_name: str, form: str, notes: Notes) -> Callable[[Leaf], 
     """
     if form == "iso":
         return _local_reader(zone_named(zone_name), notes)
-    read = (
-        _epoch(1 if form == "epoch_ms" else 1000)
-        if form.startswith("epoch_")
-        else _text(zone_named(zone_name), form, notes)
-    )
+    if form.startswith("epoch_") and form not in _EPOCH_SCALE:
+        raise MappingError("unknown time format {format}", format=form, remedy="use epoch_ms or epoch_s")
+    read = _epoch(_EPOCH_SCALE[form]) if form in _EPOCH_SCALE else _text(zone_named(zone_name), form, notes)
 
     def instant(value: Leaf) -> int | None:
         return _plausible(read(value), notes) if value is not None and value != "" else None
@@ -83,17 +86,23 @@ class _Hours(dict[str, int]):
     def __missing__(self, hour: str) -> int:
         if len(self) >= _HOURS_KEPT:
             self.clear()
-        ms, ambiguous = _in_zone(datetime.strptime(hour, "%Y-%m-%d %H"), self._zone)  # noqa: DTZ007 - _in_zone attaches it
+        if not _HOUR.fullmatch(hour):
+            raise ValueError("not an hour")
+        ms, ambiguous = _in_zone(datetime.fromisoformat(hour), self._zone)
         if ambiguous:
             self.odd[hour] = Flag.TIME_AMBIGUOUS
         elif not _EARLIEST <= ms < _LATEST:
             self.odd[hour] = Flag.TIME_IMPLAUSIBLE
+            if not _NONE <= ms < _END - 3_600_000:
+                raise ValueError("out of range")
         self[hour] = ms
         return ms
 
 
 def _plausible(ms: int, notes: Notes) -> int:
     if not _EARLIEST <= ms < _LATEST:
+        if not _NONE <= ms < _END:
+            raise BadValueError("not a time of years 1 to 9999")
         notes.flags.append(Flag.TIME_IMPLAUSIBLE)
     return ms
 
@@ -102,10 +111,9 @@ def _epoch(scale: int) -> Callable[[Leaf], int]:
     def read(value: Leaf) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise BadValueError("not an epoch number")
-        try:
-            return int(value) * scale
-        except ValueError:
-            raise BadValueError("not an epoch number") from None
+        if isinstance(value, str) and not _WHOLE.fullmatch(value):
+            raise BadValueError("not an epoch number")
+        return int(value) * scale
 
     return read
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub.incident import Flag
+from hub.incident import ATTACHMENT_KINDS, Flag, Status
 from hub.mapping.definition import EachSpec, FieldSpec, PeopleSpec
 from hub.mapping.record import Tree
 from hub.mapping.transforms import bad_id_number, code_reader, only, text_of
@@ -22,6 +23,8 @@ __all__ = ["iso_utc", "list_function", "people_function"]
 Getter = Callable[[Any], Any]
 _INSTANT_KEYS = frozenset({"at", "due_at"})
 _PERSON_KEYS = ("name", "phone", "id_number", "address", "account")
+#: Where the hub's own code is wanted, not the source's text for it.
+_HUB_CODED = {"status": tuple(Status), "kind": ATTACHMENT_KINDS}
 _NEEDED = {
     "steps": ("at", "name"),
     "attachments": ("url",),
@@ -30,10 +33,20 @@ _NEEDED = {
 }
 
 
+#: Seconds of an hour → ":mm:ss".
+_SECONDS = [f":{second // 60:02}:{second % 60:02}" for second in range(3600)]
+
+
 def iso_utc(ms: int) -> str:
     """`2026-11-19T09:13:27Z`, with three decimals only where there are milliseconds."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03d}Z" if ms % 1000 else "Z")
+    hour, rest = divmod(ms, 3_600_000)
+    seconds, fraction = divmod(rest, 1000)
+    return _hour_text(hour) + _SECONDS[seconds] + (f".{fraction:03d}Z" if fraction else "Z")
+
+
+@lru_cache(maxsize=20_000)
+def _hour_text(hour: int) -> str:
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H")
 
 
 def people_function(compiler: "Compiler", spec: PeopleSpec) -> Callable[[Any], None]:
@@ -78,18 +91,18 @@ def list_function(compiler: "Compiler", target: str, specs: tuple[EachSpec, ...]
 
 def _each_reader(compiler: "Compiler", target: str, spec: EachSpec) -> Callable[[Any], Iterator[dict[str, Any]]]:
     node, elements = _elements(compiler.tree, spec.each, spec.split, spec.optional)
-    getters: dict[str, Getter] = {}
+    readers: dict[str, Getter] = {}
     fixed: dict[str, str] = {}
     for key, item in spec.values.items():
         if item.const is not None and not item.path:
             fixed[key] = item.const
         elif item.path == (".",):
-            getters[key] = text_of
+            readers[key] = text_of
         else:
-            getters[key] = _getter(
+            readers[key] = _getter(
                 compiler, node, item, compiler.instant(item) if key in _INSTANT_KEYS else text_of, key
             )
-    needed = _NEEDED[target]
+    getters, needed = tuple(readers.items()), _NEEDED[target]
     nature = _getter(compiler, node, spec.nature, text_of) if spec.nature else None
     organization = frozenset(spec.organization)
 
@@ -97,9 +110,15 @@ def _each_reader(compiler: "Compiler", target: str, spec: EachSpec) -> Callable[
         for element in elements(record):
             if nature is not None and nature(element) not in organization:
                 continue
-            found = {key: value for key, get in getters.items() if (value := get(element)) is not None}
-            if any(key in found for key in needed):
-                yield {**fixed, **found}
+            found = dict(fixed)
+            useful = False
+            for key, get in getters:
+                value = get(element)
+                if value is not None:
+                    found[key] = value
+                    useful = useful or key in needed
+            if useful:
+                yield found
 
     return read
 
@@ -131,7 +150,10 @@ def _getter(compiler: "Compiler", node: Tree, spec: FieldSpec, then: Callable[[A
         node.add(path, optional=spec.optional)
     routes = [node.attribute(path) for path in spec.path or spec.join]
     value = compiler.value(spec)
-    coded = code_reader(compiler.table(spec.codes), None, compiler.notes) if spec.codes else None
+    table = compiler.table(spec.codes) if spec.codes else None
+    if table is not None and key in _HUB_CODED:
+        table.only_into(_HUB_CODED[key])
+    coded = code_reader(table, None, compiler.notes) if table is not None else None
     if coded is None and value is only and len(routes[0]) == 1:
         leaf = attrgetter(routes[0][0])
         return lambda element: then(leaf(element))
@@ -141,7 +163,7 @@ def _getter(compiler: "Compiler", node: Tree, spec: FieldSpec, then: Callable[[A
         if coded is None:
             return then(value(*leaves))
         hub_code, source_code, title = coded(value(*leaves))
-        return hub_code if key == "status" else title or source_code
+        return hub_code if key in _HUB_CODED else title or source_code
 
     return get
 

@@ -10,6 +10,7 @@ import msgspec
 
 from hub.errors import FieldProblem, MappingError
 from hub.incident import Flag, Kind
+from hub.mapping.clean import LONGEST_TEXT, within_length, without_nul, without_people
 from hub.mapping.codes import CodeTable, load_code_table
 from hub.mapping.compile import MAPPED_COLUMNS, Compiler, generate
 from hub.mapping.definition import MappingFile, load_mapping
@@ -19,8 +20,6 @@ from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes, PersonRecord
 __all__ = ["Mapped", "Mapper", "Mapping", "Mappings", "UnmappableError"]
 
 _FLAGS_AT = MAPPED_COLUMNS.index("flags")
-_FREE_TEXT = frozenset(MAPPED_COLUMNS.index(name) for name in ("title", "description", "result", "answer", "steps"))
-_MASK = "***"
 
 
 class UnmappableError(Exception):
@@ -67,12 +66,15 @@ class Mapper:
         try:
             row = self._row(record, self._flags)
         except BadValueError:
+            problems = self._diagnose(record)
             del notes.gaps[before:]
-            raise UnmappableError(self._diagnose(record)) from None
+            raise UnmappableError(problems) from None
         if b"\\u0000" in raw:
-            row = self._without_nul(row)
+            row = self._without_nul(row, before)
         if notes.people:
-            row = _without_people(row, notes.people)
+            row = without_people(row, notes.people)
+        if len(raw) > LONGEST_TEXT:
+            row = self._cleaned(row, within_length(row), Flag.TEXT_CUT)
         return Mapped(row, notes.people)
 
     def gaps(self) -> list[CodeGap]:
@@ -94,31 +96,23 @@ class Mapper:
                 problems.append(FieldProblem(" or ".join(part.paths), str(error)))
         return problems
 
-    def _without_nul(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """U+0000 becomes U+FFFD, because PostgreSQL stores no NUL; flagged. In JSON texts it stands escaped."""
-        clean = tuple(
-            value.replace("\0", "\ufffd").replace("\\u0000", "\ufffd") if isinstance(value, str) else value
-            for value in row
-        )
-        for person in self._notes.people:
-            person.update({key: text.replace("\0", "\ufffd") for key, text in person.items()})
+    def _cleaned(self, row: tuple[Any, ...], clean: tuple[Any, ...], flag: Flag) -> tuple[Any, ...]:
+        """The clean row, with the flag that says so if it is another one."""
         if clean == row:
             return row
-        self._notes.flags.append(Flag.NUL_REPLACED)
+        self._notes.flags.append(flag)
         return (*clean[:_FLAGS_AT], self._flags(), *clean[_FLAGS_AT + 1 :])
 
-
-def _without_people(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[Any, ...]:
-    """Free text repeats whom it is about ("对…的处罚"): there a person's name, phone and ID number are masked."""
-    told = {person[key] for person in people for key in ("name", "phone", "id_number") if key in person}
-    # Longest first, so that a name inside a longer one leaves no rest behind. One character is no name.
-    texts = sorted((text for text in told if len(text) > 1), key=len, reverse=True)
-    clean = list(row)
-    for place in _FREE_TEXT:
-        if clean[place]:
-            for text in texts:
-                clean[place] = clean[place].replace(text, _MASK)
-    return tuple(clean)
+    def _without_nul(self, row: tuple[Any, ...], first_gap: int) -> tuple[Any, ...]:
+        """No U+0000 in the row, its people and the codes nobody knows."""
+        notes = self._notes
+        for person in notes.people:
+            person.update({key: text.replace("\0", "\ufffd") for key, text in person.items()})
+        notes.gaps[first_gap:] = [
+            CodeGap(gap.table, gap.code.replace("\0", "\ufffd"), gap.text.replace("\0", "\ufffd"))
+            for gap in notes.gaps[first_gap:]
+        ]
+        return self._cleaned(row, without_nul(row), Flag.NUL_REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +173,9 @@ class Mappings:
         if name not in self._loaded:
             path = self._files.get(name)
             if path is None:
-                raise MappingError("no mapping named {name}", name=name, remedy="known: {known}", known=", ".join(self._files))
+                raise MappingError(
+                    "no mapping named {name}", name=name, remedy="known: {known}", known=", ".join(self._files)
+                )
             if not self._tables:
                 self._tables = {stem: load_code_table(table) for stem, table in self._table_files.items()}
             self._loaded[name] = Mapping(name, load_mapping(path), self._tables, self._transforms)

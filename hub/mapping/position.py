@@ -48,6 +48,8 @@ def position_reader(
                 if not (-180 <= lon <= 180 and -90 <= lat <= 90):
                     return (None, None, east_value, north_value, system)
         lon, lat = convert(lon, lat)
+        if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+            return (None, None, east_value, north_value, system)
         return (round(lon, 7), round(lat, 7), east_value, north_value, system)
 
     return position

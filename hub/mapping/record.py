@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from hub.errors import FieldProblem
+from hub.errors import FieldProblem, MappingError
 from hub.mapping.values import Leaf
 
 __all__ = ["RecordType", "Tree"]
@@ -18,6 +18,7 @@ class Tree:
     children: dict[str, "Tree"] = field(default_factory=dict)
     each: bool = False
     optional: bool = True
+    leaf: bool = False
 
     def add(self, path: str, *, each: bool = False, optional: bool = False) -> "Tree":
         node = self
@@ -25,10 +26,18 @@ class Tree:
             node = node.children.setdefault(part, Tree())
             node.optional = node.optional and optional
         node.each = node.each or each
+        node.leaf = node.leaf or not each
+        if node.leaf and node.each:
+            raise MappingError("{path} is used as a value and as a list", path=path, remedy="use it as one of them")
         return node
 
     def annotation(self) -> Any:
-        """The msgspec type: Leaf, a nested struct or a list, each also null."""
+        """The msgspec type: Leaf, a nested struct or a list, each also null. MappingError if it is to be two of them."""
+        if self.leaf and self.children:
+            raise MappingError(
+                "the object with {key} in it is used as a value too", key=next(iter(self.children)),
+                remedy="name the value inside it",
+            )  # fmt: skip
         inner: Any = self.record_struct() if self.children else Leaf
         return list[inner] | Leaf if self.each else inner | None
 

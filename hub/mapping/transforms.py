@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 
 from stdnum.cn import ric, uscc
@@ -57,7 +57,7 @@ def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
             return None
         try:
             exact = Decimal(text.replace(",", "").strip()) * scale
-        except InvalidOperation:
+        except ArithmeticError:
             raise BadValueError("not an amount") from None
         if not exact.is_finite() or abs(exact) > _MAX_FEN:
             raise BadValueError("not an amount")
@@ -69,8 +69,9 @@ def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
     return amount
 
 
-def code_reader(table: CodeTable, unmapped: str | None, notes: Notes) -> Callable[..., Coded]:
-    """A function (code, source text, epoch ms or None) → hub code, source code, source text.
+def code_reader(table: CodeTable, unmapped: str | None, notes: Notes, zone: tzinfo = UTC) -> Callable[..., Coded]:
+    """A function (code, source text, epoch ms or None) → hub code, source code, source text. Where rows are dated, the
+    day is that of the instant in `zone`.
 
     A code that no row knows gives `unmapped` and a note in `gaps`; it never becomes some other code.
     """
@@ -83,7 +84,7 @@ def code_reader(table: CodeTable, unmapped: str | None, notes: Notes) -> Callabl
         if plain is not None:
             entry = plain.get(code)
         else:
-            day = datetime.fromtimestamp(at / 1000, UTC).date() if at is not None else None
+            day = datetime.fromtimestamp(at / 1000, zone).date() if at is not None else None
             entry = table.find(code, day)
         said = text_of(text)
         if entry is None or not entry.hub_code:
