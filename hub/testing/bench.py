@@ -252,8 +252,8 @@ class SandboxBench(_Common):
     def __init__(self, connector: type[Connector], quality: Quality, sandbox: Sandbox, folder: Path) -> None:
         self.source, self.heard, self.sandbox = quality.sandbox, [], sandbox
         folder.mkdir(parents=True, exist_ok=True)
-        variables = {_variable(self.source, name): _text(value) for name, value in _settings(quality, folder).items()}
-        variables[_variable(self.source, "start")] = "2000-01-01"
+        settings = {"start": "2000-01-01", **_settings(quality, folder)}
+        variables = {_variable(self.source, name): _text(value) for name, value in settings.items()}
         self.project = _TestedProject(folder, sandbox.config_path, variables, connector)
 
     def fault(self, name: str, **options: Any) -> None:
