@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint docs bench clean
+.PHONY: help venv demo test scale check lint docs bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: $(READY) ## Sync a whole sandbox city into ./demo and show what came of it
 
 test: $(READY) ## Run the tests on two cores
 	$(BIN)/pytest -n 2 $(ARGS)
+
+scale: $(READY) ## Show what many workers do: speed, deaths, outages, budgets (five minutes)
+	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 check: $(READY) ## Look for mistakes without changing anything: lint and types
 	$(BIN)/ruff check .

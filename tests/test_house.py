@@ -14,7 +14,14 @@ import pytest
 import cli
 import hub.errors
 from hub.commands.wording import help_texts
-from hub.config.models import DefaultSettings, EngineSettings, PluginSettings, SourceSettings, StoreSettings
+from hub.config.models import (
+    DefaultSettings,
+    EngineSettings,
+    PluginSettings,
+    RetentionSettings,
+    SourceSettings,
+    StoreSettings,
+)
 from hub.errors import EXIT_CODES, HubError, Outcome
 from hub.incident import Flag, Kind, Status
 from hub.locale import title, translate
@@ -244,7 +251,14 @@ def command_texts() -> Iterator[tuple[str, str]]:
 
 
 def setting_texts() -> Iterator[tuple[str, str]]:
-    for model in (StoreSettings, DefaultSettings, PluginSettings, EngineSettings, SourceSettings):
+    for model in (
+        StoreSettings,
+        DefaultSettings,
+        PluginSettings,
+        EngineSettings,
+        RetentionSettings,
+        SourceSettings,
+    ):
         for name, info in model.model_fields.items():
             yield info.description or f"{name} has no description", model.__name__
 

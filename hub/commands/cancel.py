@@ -27,6 +27,9 @@ def command(session: Session, source: str, stream: str, partition: str) -> None:
     with session.hub() as hub:
         found = engine_of(hub).cancel(key)
         record_action(hub.store, actor=session.actor, action="run cancelled", target=key, reason="", now=now_ms())
-    session.output.say("{key} is cancelled" if found else "{key} neither waits nor runs", key=key)
+    if found:
+        session.output.say("{key} is cancelled", key=key)
+    else:
+        session.output.say("{key} neither waits nor runs", key=key)
     if session.format == "json":
         session.output.json({"key": key, "cancelled": found})

@@ -6,6 +6,7 @@ from hub.config.models import (
     DefaultSettings,
     EngineSettings,
     PluginSettings,
+    RetentionSettings,
     SourceSettings,
     StoreSettings,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "PluginSettings",
     "RedactingFormatter",
     "Redactor",
+    "RetentionSettings",
     "Schedule",
     "Settings",
     "SourceProblem",

@@ -13,6 +13,7 @@ from hub.config.models import (
     DefaultSettings,
     EngineSettings,
     PluginSettings,
+    RetentionSettings,
     SharedSettings,
     SourceSettings,
     StoreSettings,
@@ -26,7 +27,7 @@ from hub.errors import ConfigError
 __all__ = ["FILE_NAME", "discover", "load"]
 
 FILE_NAME = "hub.toml"
-SECTIONS = ("store", "defaults", "plugins", "engine", "sources")
+SECTIONS = ("store", "defaults", "plugins", "engine", "retention", "sources")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 M = TypeVar("M", bound=BaseModel)
@@ -93,6 +94,7 @@ class _Reader:
             defaults=defaults,
             plugins=self._section(PluginSettings, "plugins"),
             engine=self._section(EngineSettings, "engine"),
+            retention=self._section(RetentionSettings, "retention"),
             sources=sources,
             problems=problems,
             places=self.places,

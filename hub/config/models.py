@@ -14,7 +14,15 @@ from hub.config.reading import read_section
 from hub.config.values import Duration, Schedule, Start, Zone
 from hub.errors import ConfigError
 
-__all__ = ["DefaultSettings", "EngineSettings", "PluginSettings", "SharedSettings", "SourceSettings", "StoreSettings"]
+__all__ = [
+    "DefaultSettings",
+    "EngineSettings",
+    "PluginSettings",
+    "RetentionSettings",
+    "SharedSettings",
+    "SourceSettings",
+    "StoreSettings",
+]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -114,7 +122,8 @@ class SourceSettings(SharedSettings):
         description="Name the store knows this source by, if it is not the section's. Fixed at the first sync.",
     )
     parallel: bool = Field(
-        True, description="false: scheduled runs of this source's streams follow each other, on whatever machine they run."
+        True,
+        description="false: scheduled runs of this source's streams follow each other, on whatever machine they run.",
     )
     enabled: bool = Field(True, description="false: the source is left out of sync, check and serve.")
     client_cert: Path | None = Field(
@@ -186,6 +195,24 @@ class EngineSettings(_Section):
         timedelta(seconds=90),
         description="A stream stays with its run for this long after each page. Where nobody buries the dead (a killed"
         " `hub sync`), the next run waits this long.",
+    )
+
+
+class RetentionSettings(_Section):
+    """How long `hub prune` keeps what grows. Absent: for ever. Incidents, people and the audit log are never pruned."""
+
+    feed: Duration | None = Field(
+        None, description="Changes of the feed. A consumer that was away longer must read everything anew.",
+        examples=["P180D"],
+    )  # fmt: skip
+    revisions: Duration | None = Field(
+        None, description="Older versions of incidents, counted from when they were replaced.", examples=["P1825D"]
+    )
+    quarantine: Duration | None = Field(
+        None, description="Settled quarantine entries. Open ones stay.", examples=["P180D"]
+    )
+    runs: Duration | None = Field(
+        None, description="Runs and their pages. A run that made a stored version stays.", examples=["P180D"]
     )
 
 

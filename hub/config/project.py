@@ -16,6 +16,7 @@ from hub.config.models import (
     DefaultSettings,
     EngineSettings,
     PluginSettings,
+    RetentionSettings,
     SourceSettings,
     StoreSettings,
 )
@@ -70,6 +71,7 @@ def example_text(translate: Callable[[str], str] = str) -> str:
     sections: list[tuple[str, type[BaseModel]]] = [
         ("store", StoreSettings), ("defaults", DefaultSettings),
         ("plugins", PluginSettings), ("engine", EngineSettings),
+        ("retention", RetentionSettings),
     ]  # fmt: skip
     for name, model in sections:
         lines += ["", f"[{name}]", *_fields(name, model.model_fields, given, translate)]

@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hub.config.models import DefaultSettings, EngineSettings, PluginSettings, SourceSettings, StoreSettings
+from hub.config.models import (
+    DefaultSettings,
+    EngineSettings,
+    PluginSettings,
+    RetentionSettings,
+    SourceSettings,
+    StoreSettings,
+)
 from hub.config.places import KeyPath, Places
 from hub.errors import ConfigError
 
@@ -33,6 +40,7 @@ class Settings:
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
     plugins: PluginSettings = field(default_factory=PluginSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     sources: dict[str, SourceSettings] = field(default_factory=dict)
     problems: dict[str, SourceProblem] = field(default_factory=dict)
     places: Places = field(default_factory=Places, repr=False)

@@ -11,10 +11,10 @@ from hub.store.migrate import current_schema, newest_schema, upgrade
 from hub.store.store import Store, Transaction
 from hub.store.tables import metadata
 
-__all__ = ["backup", "restore"]
+__all__ = ["LEFT_OUT", "backup", "copy_into", "restore"]
 
 #: Who is working right now, and sessions with sources: of no use in a copy.
-_LEFT_OUT = frozenset({"lease", "token"})
+LEFT_OUT = frozenset({"lease", "token"})
 _BATCH = 5000
 _SEQUENCES = {"incident": "key", "raw_page": "id"}
 
@@ -29,7 +29,7 @@ def backup(store: Store, file: Path) -> int:
     copy = Store(_url(file))
     try:
         upgrade(copy)
-        return _copy(store, copy)
+        return copy_into(store, copy)
     finally:
         copy.close()
 
@@ -59,7 +59,7 @@ def restore(store: Store, file: Path) -> int:
             raise StoreVersionError(
                 "the backup was made with another key", remedy="put the key that belongs to it into secrets/store.key"
             )
-        return _copy(source, store)
+        return copy_into(source, store)
     finally:
         source.close()
 
@@ -68,11 +68,13 @@ def _url(file: Path) -> str:
     return URL.create("sqlite", database=str(file)).render_as_string()
 
 
-def _copy(source: Store, target: Store) -> int:
+def copy_into(source: Store, target: Store) -> int:
+    """Everything in one snapshot of the source and one transaction of the target; how many incidents."""
     with source.read() as reader, target.write() as writer:
         for table in metadata.sorted_tables:
-            if table.name not in _LEFT_OUT:
+            if table.name not in LEFT_OUT:
                 _copy_table(reader, writer, table)
+        _go_on_counting(writer)
         if target.dialect == "postgresql":
             _set_sequences(writer)
         return int(reader.one("SELECT count(*) FROM incident")[0])
@@ -88,6 +90,13 @@ def _copy_table(reader: Transaction, writer: Transaction, table: Table) -> None:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _go_on_counting(writer: Transaction) -> None:
+    """PostgreSQL counts with sequences and leaves these counters behind; SQLite goes on from them."""
+    for table, key in _SEQUENCES.items():
+        highest = f"(SELECT coalesce(max({key}), 0) FROM {table})"
+        writer.run(f"UPDATE counter SET value = {highest} WHERE name = ? AND value < {highest}", (table,))
 
 
 def _set_sequences(writer: Transaction) -> None:

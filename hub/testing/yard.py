@@ -37,7 +37,6 @@ __all__ = ["QUICK", "Upstream", "Yard"]
 
 PAGE = 10
 _ROOT = Path(__file__).parents[2]
-_BEGIN = 1_790_000_000_000
 _MAPPING = """
 version = 1
 kind = "work_order"
@@ -50,7 +49,8 @@ QUICK = {"heartbeat": "1s", "dead_after": "3s", "reap": "1s", "poll": "0.2s", "l
 
 
 class Upstream(ThreadingHTTPServer):
-    """Every stream the same: `pages` pages of ten records; `bump()` changes all of them."""
+    """Every stream the same: `pages` pages of ten records; `bump()` changes all of them; while `open` is not set, none
+    is answered."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -58,15 +58,22 @@ class Upstream(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.version = 0
+        self.changed_at = now_ms() - 3_600_000
+        self.open = threading.Event()
+        self.open.set()
         self.asked: list[tuple[float, str]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients are killed here; what they leave behind is no news."""
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def bump(self) -> None:
-        self.version += 1
+        """Every record changes, at this very moment."""
+        self.changed_at, self.version = now_ms(), self.version + 1
 
     def records(self, stream: str, pages: int) -> dict[str, str]:
         """What a reading must bring: native id (JSON text) → title."""
@@ -75,8 +82,6 @@ class Upstream(ThreadingHTTPServer):
     def title(self, number: int) -> str:
         return f"record {number}, version {self.version}"
 
-    def at(self, number: int) -> int:
-        return _BEGIN + self.version * 1_000_000 + number
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -86,16 +91,18 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         stream, page, pages = asked["stream"], int(asked["page"]), int(asked["pages"])
+        self.server.open.wait(60)
         self.server.asked.append((time.monotonic(), stream))
         time.sleep(float(asked["latency"]))
+        clock, changed_at = now_ms(), self.server.changed_at
         part, parts = asked.get("part", ""), int(asked["parts"])
         rows = [
-            {"id": f"{stream}-{number}", "at": self.server.at(number), "title": self.server.title(number)}
+            {"id": f"{stream}-{number}", "at": changed_at, "title": self.server.title(number)}
             for number in range(page * PAGE, (page + 1) * PAGE)
-            if (not part or number % parts == int(part)) and self.server.at(number) >= int(asked["since"])
+            if (not part or number % parts == int(part)) and changed_at >= int(asked["since"])
         ]
         following = page + 1 if page + 1 < pages else None
-        body = msgspec.json.encode({"rows": rows, "next": following, "clock": now_ms()})
+        body = msgspec.json.encode({"rows": rows, "next": following, "clock": clock})
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
