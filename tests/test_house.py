@@ -14,6 +14,7 @@ import pytest
 import cli
 import hub.errors
 from hub.commands.wording import help_texts
+from hub.config.alarms import AlarmSettings
 from hub.config.models import (
     DefaultSettings,
     EngineSettings,
@@ -251,6 +252,8 @@ def command_texts() -> Iterator[tuple[str, str]]:
 
 
 def setting_texts() -> Iterator[tuple[str, str]]:
+    for info in AlarmSettings.model_fields.values():
+        yield info.description or "", "AlarmSettings"
     for model in (
         StoreSettings,
         DefaultSettings,

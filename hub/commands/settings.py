@@ -26,7 +26,8 @@ def command(session: Session) -> None:
 def _records(settings: Settings) -> Iterator[dict[str, Any]]:
     sections: list[tuple[tuple[str, ...], BaseModel]] = [
         (("store",), settings.store), (("defaults",), settings.defaults), (("plugins",), settings.plugins),
-        (("engine",), settings.engine), *((("sources", name), source) for name, source in settings.sources.items()),
+        (("engine",), settings.engine), (("alarms",), settings.alarms),
+        *((("sources", name), source) for name, source in settings.sources.items()),
     ]  # fmt: skip
     for path, section in sections:
         for key in type(section).model_fields:

@@ -1,5 +1,6 @@
 """hub.toml and the environment, read once and turned into typed settings. Nothing else in the hub reads either."""
 
+from hub.config.alarms import AlarmSettings
 from hub.config.environment import Environment
 from hub.config.load import discover, load
 from hub.config.models import (
@@ -15,6 +16,7 @@ from hub.config.settings import Settings, SourceProblem
 from hub.config.values import Schedule, Start, duration, duration_text
 
 __all__ = [
+    "AlarmSettings",
     "DefaultSettings",
     "EngineSettings",
     "Environment",

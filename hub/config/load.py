@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from hub.config.alarms import AlarmSettings
 from hub.config.environment import Environment, override_paths
 from hub.config.models import (
     DefaultSettings,
@@ -27,7 +28,7 @@ from hub.errors import ConfigError
 __all__ = ["FILE_NAME", "discover", "load"]
 
 FILE_NAME = "hub.toml"
-SECTIONS = ("store", "defaults", "plugins", "engine", "retention", "sources")
+SECTIONS = ("store", "defaults", "plugins", "engine", "alarms", "retention", "sources")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 M = TypeVar("M", bound=BaseModel)
@@ -94,6 +95,7 @@ class _Reader:
             defaults=defaults,
             plugins=self._section(PluginSettings, "plugins"),
             engine=self._section(EngineSettings, "engine"),
+            alarms=self._section(AlarmSettings, "alarms"),
             retention=self._section(RetentionSettings, "retention"),
             sources=sources,
             problems=problems,

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from hub.config.alarms import AlarmSettings
 from hub.config.load import FILE_NAME
 from hub.config.models import (
     KEY_BYTES,
@@ -71,6 +72,7 @@ def example_text(translate: Callable[[str], str] = str) -> str:
     sections: list[tuple[str, type[BaseModel]]] = [
         ("store", StoreSettings), ("defaults", DefaultSettings),
         ("plugins", PluginSettings), ("engine", EngineSettings),
+        ("alarms", AlarmSettings),
         ("retention", RetentionSettings),
     ]  # fmt: skip
     for name, model in sections:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from hub.config.alarms import AlarmSettings
 from hub.config.models import (
     DefaultSettings,
     EngineSettings,
@@ -40,6 +41,7 @@ class Settings:
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
     plugins: PluginSettings = field(default_factory=PluginSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     sources: dict[str, SourceSettings] = field(default_factory=dict)
     problems: dict[str, SourceProblem] = field(default_factory=dict)

@@ -276,6 +276,30 @@ Table(
     _instant("planned_at", nullable=True),
 )
 
+# What is amiss, from when to when; `detail` is JSON. Who has still to be told of it stands in `alarm_notice`.
+Table(
+    "alarm",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    _instant("raised_at"),
+    _instant("cleared_at", nullable=True),
+)
+Table(
+    "alarm_notice",
+    metadata,
+    Column("alarm", Text, primary_key=True),
+    Column("event", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    _instant("at"),
+    _instant("next_at"),
+    Column("tries", Integer, nullable=False),
+    _instant("told_at", nullable=True),
+)
+
 # Who was erased: keyed marks that later syncs obey. The key is sealed in `meta`, so that it survives a rotation.
 Table("erased", metadata, Column("mark", LargeBinary, primary_key=True), _instant("at"))
 
