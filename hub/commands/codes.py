@@ -1,12 +1,21 @@
 """`hub codes`: what the code tables do not know."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
+from hub.clock import now_ms
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
-from hub.store.overview import list_gaps
+from hub.commands.sync import run_record
+from hub.errors import worst
+from hub.mapping.decisions import read_decisions, spreadsheet
+from hub.mapping.mapping import Mapping
+from hub.store.audit import record_action
+from hub.store.overview import CodeGapRow, list_gaps
+from hub.sync.approve import approve
 
 __all__ = ["command"]
 
@@ -20,6 +29,22 @@ COLUMNS = (
     Column("sample", "For instance", "id"),
     Column("last_seen_at", "Last seen", "time"),
 )
+COVERAGE = (
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
+    Column("code_table", "Code table"),
+    Column("known", "Known", "count"),
+    Column("unknown", "Unknown", "count"),
+    Column("count", "Times", "count"),
+)
+REMAPPED = (
+    Column("source", "Source", "name"),
+    Column("stream", "Stream", "name"),
+    Column("outcome", "Outcome", "outcome"),
+    Column("fetched", "Read", "count"),
+    Column("changed", "Changed", "count"),
+    Column("error", "Error"),
+)
 
 
 @click.group("codes", cls=Group)
@@ -29,8 +54,12 @@ def command() -> None:
 
 @command.command("unmapped")
 @click.option("--source", metavar="SOURCE", help="Only this source.")
+@click.option(
+    "--csv", "target", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also write them for a spreadsheet: fill in hub_code, then `hub codes approve FILE`.",
+)
 @pass_session
-def unmapped(session: Session, source: str | None) -> None:
+def unmapped(session: Session, source: str | None, target: Path | None) -> None:
     """Codes no code table knows, the most frequent first, each with an incident that carries it."""
     with session.store(with_key=False) as store:
         rows = list_gaps(store, session.key_of(source))
@@ -39,3 +68,51 @@ def unmapped(session: Session, source: str | None) -> None:
         for row in rows
     ]
     session.output.rows(records, COLUMNS, empty="every code met so far is mapped")
+    if target is not None:
+        wanted = [{**row, "source_code": row["code"], "hub_code": "", "title": row["text"]} for row in records]
+        target.write_bytes(spreadsheet(wanted))
+        session.output.say("written to {path}", path=target)
+
+
+@command.command("coverage")
+@click.option("--source", metavar="SOURCE", help="Only this source.")
+@pass_session
+def coverage(session: Session, source: str | None) -> None:
+    """Of each code table a stream uses: how many codes it knows, and how many were met that it does not know."""
+    with session.hub() as hub:
+        gaps = list_gaps(hub.store, session.key_of(source))
+        rows = []
+        for name in hub.source_names([source] if source else ()):
+            with hub.open(name) as opened:
+                for stream in opened.streams:
+                    mapping = hub.mappings.get(stream.mapping)
+                    rows += [_covered(name, stream.name, mapping, table, gaps) for table in sorted(mapping.codes)]
+    session.output.rows(rows, COVERAGE)
+
+
+@command.command("approve")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@pass_session
+def approved(session: Session, file: Path) -> int:
+    """Take the codes filled in in FILE into force: the code tables beside hub.toml first, then the incidents that
+    waited are remapped. FILE is what `hub codes unmapped --csv` wrote, with `hub_code` filled in."""
+    decisions = read_decisions(file)
+    with session.hub() as hub:
+        found = approve(hub, decisions)
+        for path in found.written:
+            record_action(
+                hub.store, actor=session.actor, action="approve codes", target=path.name, reason="", now=now_ms()
+            )
+    for path in found.written:
+        session.output.say("written to {path}", path=path)
+    rows = [run_record(session, one.run) for one in found.remapped]
+    session.output.rows(rows, REMAPPED, empty="no incident waited for these codes")
+    return worst(one.run.outcome for one in found.remapped)
+
+
+def _covered(source: str, stream: str, mapping: Mapping, table: str, gaps: list[CodeGapRow]) -> dict[str, Any]:
+    unknown = [gap for gap in gaps if (gap.source, gap.stream, gap.code_table) == (source, stream, table)]
+    return {
+        "source": source, "stream": stream, "code_table": table, "known": len(mapping.tables[table].entries),
+        "unknown": len(unknown), "count": sum(gap.count for gap in unknown),
+    }  # fmt: skip

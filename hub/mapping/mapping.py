@@ -145,9 +145,23 @@ class Mapping:
             paths += [path for spec in subject if spec for path in spec.paths]
         return tuple(dict.fromkeys(paths))
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """The code tables it names."""
+        return frozenset(_codes_in(self.file.model_dump()))
+
     def mapper(self, zone: str = "") -> Mapper:
         """A compiled mapper; `zone` stands in for the mapping's own. MappingError if a table or transform is unknown."""
         return Mapper(self, zone)
+
+
+def _codes_in(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        yield from (item for key, item in value.items() if key == "codes" and isinstance(item, str))
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _codes_in(item)
 
 
 class Mappings:
@@ -167,6 +181,10 @@ class Mappings:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._files)
+
+    def table_file(self, name: str) -> Path | None:
+        """The file of the code table in force, None if there is no such table."""
+        return self._table_files.get(name)
 
     def get(self, name: str) -> Mapping:
         """The mapping of that name (its path below the folder, without .toml). MappingError if there is none or it is wrong."""

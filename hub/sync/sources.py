@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from hub.clock import now
 from hub.config import Settings, SourceSettings
@@ -68,7 +69,16 @@ class Hub:
         if self.settings.engine.kind == "procrastinate":
             # Many processes ask the same hosts, so the budget is held where they all are.
             self.budgets = StoreBudgets(self.store)
-        self.mappings = Mappings(self.plugins.mapping_folders, self.plugins.transforms)
+        self.mappings = Mappings(self.mapping_folders(), self.plugins.transforms)
+
+    @property
+    def own_mappings(self) -> Path:
+        """The operator's own mappings and code tables, beside hub.toml; they stand in for those of plugins."""
+        return self.settings.folder / "mappings"
+
+    def mapping_folders(self) -> list[Path]:
+        """Every folder of mappings and code tables, the operator's last."""
+        return [*self.plugins.mapping_folders, *([self.own_mappings] if self.own_mappings.is_dir() else [])]
 
     def source_names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
         """The sources asked for, or every enabled one. ConfigError for a name that hub.toml does not have."""
