@@ -18,6 +18,7 @@ _MONEY = frozenset({"fine", "confiscated"})
 _JSON = frozenset({"flags", "officers", "measures", "parties", "reference_numbers", "steps", "attachments"})
 _SEEN = ("first_seen_at", "changed_at", "deleted_at")
 _IDENTITY = ("id", "source", "stream", "native_id", "kind")
+_TOWN = 9
 _LISTED = (
     *_IDENTITY, "status", "source_status", "source_status_text", "flags", "title", "category", "source_category_text",
     "occurred_at", "source_updated_at", "due_at", "region", "address", "unit", "revision", "changed_at", "deleted_at",
@@ -92,8 +93,13 @@ def _conditions(wanted: IncidentFilter) -> tuple[list[str], list[Any]]:
         if value := getattr(wanted, name):
             conditions.append(f"{name} = ?")
             values.append(value)
-    for name in ("region", "category"):
-        if value := getattr(wanted, name):
+    beginnings = {"region": wanted.region, "category": wanted.category}
+    if wanted.region and len(wanted.region) == _TOWN:
+        # A whole town is a column of its own, and the index of lists goes by it.
+        conditions.append("town = ?")
+        values.append(beginnings.pop("region"))
+    for name, value in beginnings.items():
+        if value:
             conditions.append(f"{name} >= ? AND {name} < ?")
             values += [value, value + "\U0010ffff"]
     if wanted.since is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.errors import MisconfiguredError
 from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
@@ -30,15 +30,17 @@ _PLACES = len(_STATE)
 _FULL = ", ".join((*_STATE, *MAPPED_COLUMNS))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The little that decides whether a record must be looked at."""
+class Known(NamedTuple):
+    """The little that decides whether a record must be looked at. `deleted_at` is epoch ms."""
 
     key: int
     raw_hash: bytes
-    deleted: bool
+    deleted_at: int | None
     list_hash: bytes | None
-    closed: bool
+
+    @property
+    def deleted(self) -> bool:
+        return self.deleted_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,10 @@ class Full:
 def known(transaction: Transaction, ids: Sequence[str]) -> dict[str, Known]:
     """The stored incidents among these ids."""
     rows = transaction.all(
-        "SELECT id, key, raw_hash, deleted_at IS NOT NULL, list_hash, status IN ('closed', 'cancelled', 'rejected') FROM incident"
-        f" WHERE {transaction.any_of('id')}",
+        f"SELECT id, key, raw_hash, deleted_at, list_hash FROM incident WHERE {transaction.any_of('id')}",
         (transaction.list_value(ids),),
     )
-    return {row[0]: Known(row[1], row[2], bool(row[3]), row[4], bool(row[5])) for row in rows}
+    return {row[0]: Known(*row[1:]) for row in rows}
 
 
 def full_rows(transaction: Transaction, keys: Sequence[int]) -> dict[int, Full]:

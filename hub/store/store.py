@@ -134,7 +134,9 @@ class Store:
                 try:
                     yield Transaction(connection)
                 except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
+                    # With a lost connection the transaction went too; what lost it is what must be told.
+                    if not connection.invalidated:
+                        connection.exec_driver_sql("ROLLBACK")
                     raise
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
@@ -173,9 +175,8 @@ def _engine(url: str) -> sqlalchemy.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "cache_size=-65536",
+            "cache_size=-32768",
             "temp_store=MEMORY",
-            "mmap_size=268435456",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -199,8 +200,12 @@ def _translated(error: DBAPIError) -> HubError:
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
-    if isinstance(error, OperationalError) and (
-        "locked" in reason or error.connection_invalidated or "connect" in reason
+    if error.connection_invalidated or (
+        isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason)
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
-    return StoreError("the store refused a statement: {reason}", reason=reason, remedy="run it again; if it says so again, restore a backup")
+    return StoreError(
+        "the store refused a statement: {reason}",
+        reason=reason,
+        remedy="run it again; if it says so again, restore a backup",
+    )

@@ -43,28 +43,33 @@ incident = Table(
     metadata,
     Column("key", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
+    # What tells a known record stands in front: SQLite reads a row from its beginning.
+    Column("raw_hash", LargeBinary, nullable=False),
+    _instant("deleted_at", nullable=True),
+    Column("list_hash", LargeBinary),
     Column("source", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("native_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
     *_mapped(),
     Column("revision", Integer, nullable=False),
-    Column("raw_hash", LargeBinary, nullable=False),
     Column("raw_page", BigInteger, nullable=False),
     Column("raw_index", Integer, nullable=False),
-    Column("list_hash", LargeBinary),
     Column("mapping", Text, nullable=False),
     Column("mapping_version", Integer, nullable=False),
     Column("run", Text, nullable=False),
     _instant("first_seen_at"),
     _instant("changed_at"),
-    _instant("deleted_at", nullable=True),
     Column("deletion", Text),
 )
 INCIDENT_COLUMNS = tuple(column.name for column in incident.columns)
 
-Index("incident_by_time", incident.c.occurred_at.desc(), incident.c.id.desc())
-Index("incident_by_status", incident.c.status, incident.c.town, incident.c.occurred_at.desc(), incident.c.id.desc())
+# Youngest first, without a time last. SQLite puts null there by itself and takes no NULLS in an index; PostgreSQL must be told.
+for _dialect in ("sqlite", "postgresql"):
+    _youngest = incident.c.occurred_at.desc()
+    _last = (_youngest if _dialect == "sqlite" else _youngest.nulls_last(), incident.c.id.desc())
+    Index("incident_by_time", *_last).ddl_if(dialect=_dialect)
+    Index("incident_by_status", incident.c.status, incident.c.town, *_last).ddl_if(dialect=_dialect)
 
 # Only older versions; revision 1 of a record that never changed is the incident row itself.
 Table(

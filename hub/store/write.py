@@ -150,12 +150,12 @@ def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict
         given[item.id] = key
         if item.slot >= 0:
             page.seen[item.slot] = key
-        deleted = (page.now, "source") if item.deleted else (None, None)
+        deleted_at, deletion = (page.now, "source") if item.deleted else (None, None)
         rows.append(
             (
-                key, item.id, page.source, page.stream, item.native_id, page.kind, *item.row,
-                item.revision, item.raw_hash, raw_page, item.raw_index, item.list_hash,
-                page.mapping, page.mapping_version, page.run, page.now, page.now, *deleted,
+                key, item.id, item.raw_hash, deleted_at, item.list_hash, page.source, page.stream, item.native_id, page.kind,
+                *item.row, item.revision, raw_page, item.raw_index, page.mapping, page.mapping_version, page.run,
+                page.now, page.now, deletion,
             )
         )  # fmt: skip
     transaction.insert("incident", INCIDENT_COLUMNS, rows)
