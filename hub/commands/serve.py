@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import click
 
+from hub.commands.alarm_wording import alarm_wording
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
 from hub.commands.sync import run_record
 from hub.schedule.serve import serve
 from hub.schedule.ticket import LANES, Lane
+from hub.schedule.watch import watching
+from hub.sync.alarms import Alarms
 from hub.sync.result import RunResult
 
 __all__ = ["command", "work"]
@@ -31,5 +34,6 @@ def work(session: Session, *, slots: int | None = None, lanes: Sequence[Lane] = 
                 output.json(run_record(session, result))
 
         output.say("serving; stop with Ctrl-C or SIGTERM")
-        serve(hub, stop, done, slots=slots, lanes=lanes)
+        with watching(Alarms(hub, alarm_wording(output)).check):
+            serve(hub, stop, done, slots=slots, lanes=lanes)
         output.say("stopped; every page that was begun is stored")
