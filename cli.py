@@ -16,7 +16,6 @@ from hub.commands.wording import localise, usage_error
 from hub.config import redactor
 from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError
 from hub.locale import translate
-from hub.plugins import foreign_plugins
 
 __all__ = ["hub", "main"]
 
@@ -84,6 +83,8 @@ class Hub(click.Group):
 
     def _ask_plugins(self, context: click.Context) -> None:
         """Let plugins add their commands, once, and only if there are plugins beside the hub's own."""
+        from hub.plugins import foreign_plugins
+
         if not context.meta.get("hub.plugins_asked") and foreign_plugins():
             context.meta["hub.plugins_asked"] = True
             _session(context).plugins.call("hub_cli", group=self)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from hub import hookspecs
-from hub.config import PluginSettings
-from hub.config.reading import nearest
 from hub.errors import PluginError
 
 if TYPE_CHECKING:
+    from hub.config import PluginSettings
     from hub.source.connector import Connector
 
 __all__ = ["GROUP", "ListedPlugin", "PluginState", "Plugins", "foreign_plugins", "installed_plugins", "load_plugins"]
@@ -127,6 +126,8 @@ class Plugins:
 
     def connector(self, name: str) -> "type[Connector]":
         """The connector class of that name. Raises PluginError with the nearest name, or why its plugin is broken."""
+        from hub.config.reading import nearest
+
         if name in self.connectors:
             return self.connectors[name]
         if guess := nearest(name, self.connectors):
@@ -208,8 +209,10 @@ class Plugins:
         return [item for answer in answers for item in answer]
 
 
-def load_plugins(settings: PluginSettings | None = None) -> Plugins:
+def load_plugins(settings: "PluginSettings | None" = None) -> Plugins:
     """Every installed plugin, the hub's own first. Never raises for a plugin: `Plugins.listed` says how each fares."""
+    from hub.config import PluginSettings
+
     settings = settings or PluginSettings()
     plugins = Plugins(deadline_s=settings.deadline.total_seconds())
     seen: set[str] = set()
@@ -329,6 +332,8 @@ def _import(entry: EntryPoint) -> object:
 
 def _check_names(name: str, module: object, manager: pluggy.PluginManager) -> None:
     """pluggy takes a misspelt hook in silence, and one without its mark as well."""
+    from hub.config.reading import nearest
+
     for attribute in dir(module):
         if not attribute.startswith("hub_") or not callable(getattr(module, attribute)):
             continue

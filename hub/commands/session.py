@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from hub.commands.output import Output
-from hub.config import Environment, Settings, load
+from hub.config import Environment
 from hub.errors import ConfigError, HubError
 from hub.locale import Language, language, translator
-from hub.plugins import Plugins, load_plugins
 
 if TYPE_CHECKING:
+    from hub.commands.output import Output
+    from hub.config import Settings
+    from hub.plugins import Plugins
     from hub.store import Store
     from hub.sync.sources import Hub
 
@@ -41,12 +42,14 @@ class Session:
         return language(self.environment)
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings of hub.toml. Raises ConfigError."""
+        from hub.config import load
+
         return load(self.config, environment=self.environment)
 
     @cached_property
-    def settings_if_any(self) -> Settings | None:
+    def settings_if_any(self) -> "Settings | None":
         """As `settings`, but None where no hub.toml is named or found: for commands that can do without."""
         if self.config is None and self.environment.config is None:
             try:
@@ -58,14 +61,18 @@ class Session:
         return self.settings
 
     @cached_property
-    def plugins(self) -> Plugins:
+    def plugins(self) -> "Plugins":
         """The installed plugins, within what `[plugins]` allows."""
+        from hub.plugins import load_plugins
+
         settings = self.settings_if_any
         return load_plugins(settings.plugins if settings else None)
 
     @property
-    def output(self) -> Output:
+    def output(self) -> "Output":
         """How to answer; times in the zone of `[defaults]` once settings are read."""
+        from hub.commands.output import Output
+
         output = Output(cast(Literal["table", "json"], self.format), self.lang)
         if "settings" in self.__dict__:
             output.zone = self.settings.zone

@@ -3,10 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 
 from hub.errors import StoreVersionError
@@ -15,32 +11,42 @@ from hub.store.store import Store
 __all__ = ["check_schema", "current_schema", "newest_schema", "upgrade"]
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @cache
+def _schemas() -> tuple[str, ...]:
+    """Every schema this hub knows, oldest first: the numbers its migrations' files begin with. Alembic itself is loaded only to
+    run them, because every command checks the schema and few change it."""
+    return tuple(sorted(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")))
+
+
 def newest_schema() -> str:
     """The schema this hub was made for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    return _schemas()[-1]
 
 
 def current_schema(store: Store) -> str | None:
-    """The schema the store has, None for an empty database."""
-    with store.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """The schema the store has, None for an empty database. UnavailableError if it cannot be reached."""
+    with store.read() as transaction:
+        if store.dialect == "sqlite":
+            made = transaction.one("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+        else:
+            made = transaction.one("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")
+        found = transaction.one("SELECT version_num FROM alembic_version") if made is not None else None
+    return str(found[0]) if found is not None else None
 
 
 def upgrade(store: Store) -> tuple[str | None, str]:
     """Run what is missing; the schema before and after. StoreVersionError if the store is newer than this hub."""
+    from alembic import command
+    from alembic.config import Config
+
     before = current_schema(store)
     _refuse_newer(before)
-    config = _config()
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
     url = make_url(store.url)
     if store.dialect == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -66,8 +72,7 @@ def check_schema(store: Store) -> None:
 
 
 def _refuse_newer(found: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _schemas():
         raise StoreVersionError(
             "the store has schema {found}, which this hub does not know",
             found=found,
