@@ -1,5 +1,6 @@
 """A scripted HTTP server on the loopback address."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,12 +47,14 @@ class Seen:
 class Upstream:
     """`answer` is a function of the request, or a list of replies given in turn (the last one again and again)."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Seen], Reply] | list[Reply] = [Reply()]
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 

@@ -63,8 +63,9 @@ class Keyset:
             raise EnvelopeError("the page is empty although the source counts {total} rows", total=total)
         if page.count == 0:
             return True
-        if total is not None:
-            return (number - self.first) * self.per_page + page.count >= total
+        read = (number - self.first) * self.per_page + page.count
+        if total is not None and read <= total:
+            return read == total
         return self.ends == "short" and page.count < self.per_page
 
     def _following(self, position: Position, number: int, page: Turned) -> Position:

@@ -217,8 +217,9 @@ def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
         if page.split.total and not read:
             raise EnvelopeError("the page is empty although the source counts {total} rows", total=page.split.total)
         return True
-    if page.split.total is not None:
-        return read >= page.split.total
+    if page.split.total is not None and read <= page.split.total:
+        return read == page.split.total
+    # No total, or one that lies: more rows came than it counts, so it cannot say that these were the last.
     return ends == "short" and page.count < per_page
 
 

@@ -25,6 +25,8 @@ __all__ = ["TolerantDocument", "elements", "judge", "scan_json"]
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},"]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("(?:[^"\\]|\\.)*+")\s*:\s*', re.DOTALL)
 _CLOSER = {b"[": b"]", b"{": b"}"}
+_OPENERS = (*_CLOSER, b'"')
+"""What a JSON answer of rows can begin with."""
 _skip = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -114,6 +116,8 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
 
     document = TolerantDocument(_readable(body, envelope.encoding))
     try:
+        if document.text.lstrip()[:1] not in _OPENERS:
+            raise NoBoundariesError
         envelope.check_values(document)
         raw = b"[]" if envelope.no_rows(document) else document.payload(envelope.rows)
         pieces = list(elements(raw)) if raw is not None and raw.startswith(b"[") else None
@@ -141,6 +145,8 @@ def _readable(body: bytes, encoding: str) -> bytes:
     try:
         return utf8_body(body, encoding)
     except UnreadablePageError:
+        if body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in _OPENERS:
+            raise
         try:
             body.decode("gb18030")
         except UnicodeDecodeError:
