@@ -14,6 +14,7 @@ from connectors.grassroots import (
 )
 from connectors.hotline import Hotline
 from connectors.open311 import Open311
+from connectors.singer import Singer
 from connectors.snapshot import Snapshot
 from hub.hookspecs import hookimpl
 from hub.source.connector import Connector
@@ -37,6 +38,7 @@ def hub_connectors() -> list[type[Connector]]:
         InternetSupervision,
         Open311,
         RoadPatrol,
+        Singer,
         Snapshot,
     ]
 
