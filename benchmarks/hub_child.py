@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from bench_connector import BenchConnector
+from measure import MARK_EVERY
 
 from hub.config import load
 from hub.plugins import load_plugins
@@ -26,7 +27,6 @@ from hub.sync.sources import Hub
 __all__ = ["main", "open_hub"]
 
 _READ_INDICES = ("incident_by_time", "incident_by_status")
-_MARK_EVERY = 10_000
 
 
 def open_hub(folder: Path) -> Hub:
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
     runs, marks = [], []
 
     def progress(result: RunResult) -> None:
-        if result.counts.fetched % _MARK_EVERY == 0:
+        if result.counts.fetched % MARK_EVERY == 0:
             marks.append((result.counts.fetched, time.process_time()))
 
     for _ in range(given.times):

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HERE", "Key", "Sample", "Samples", "run_child"]
+__all__ = ["HERE", "MARK_EVERY", "Key", "Sample", "Samples", "run_child"]
 
 HERE = Path(__file__).parent
+MARK_EVERY = 10_000
+"""After so many records the hub's child notes how much CPU it has spent."""
 Key = tuple[str, str, str, int]
 """Job, contestant, store, records."""
 

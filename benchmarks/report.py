@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from measure import Sample, Samples
+from measure import MARK_EVERY, Sample, Samples
 
 __all__ = ["Line", "lines", "print_table"]
 
@@ -93,21 +93,22 @@ def _memory(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Li
 
 
 def _growth(samples: Samples, store: str, records: int) -> Iterator[Line]:
-    """CPU a record at every power of ten of records in the store, against the one before."""
+    """CPU a record of the later half of the run, against what it was at a tenth of the records, and so on down."""
+    sizes = [records]
+    while sizes[-1] % (20 * MARK_EVERY) == 0:
+        sizes.append(sizes[-1] // 10)
     for job, title in (("first", "first load"), ("reread", "full re-read")):
-        last: float | None = None
-        size = 20_000
-        while size <= records:
-            low = size // 2
-            cost = samples.median((job, "hub", store, records), lambda one, a=low, b=size: _between(one, a, b))
-            if last is not None:
-                yield at_most(f"{title}, a record at {size:,}", store, cost, last, "µs", "at a tenth", 1.2)
-            last, size = cost, size * 10
+        costs = [
+            samples.median((job, "hub", store, records), lambda one, a=size: _later_half(one, a)) for size in sizes
+        ]
+        for size, cost, tenth in zip(sizes, costs, costs[1:], strict=False):
+            yield at_most(f"{title}, CPU a record at {size:,}", store, cost, tenth, "µs", "at a tenth", 1.2)
 
 
-def _between(sample: Sample, low: int, high: int) -> float:
+def _later_half(sample: Sample, records: int) -> float:
+    """µs of CPU a record while the run went from half of `records` to `records`."""
     marks = dict(map(tuple, sample.said["marks"]))
-    return (marks[high] - marks[low]) / (high - low) * 1e6
+    return (marks[records] - marks[records // 2]) / (records - records // 2) * 1e6
 
 
 def _peers(samples: Samples, store: str, sizes: tuple[int, int], peer_sizes: tuple[int, int]) -> Iterator[Line]:
