@@ -308,11 +308,14 @@ def open_bench(connector: type[Connector], quality: Quality, home: Path, folder:
 def _listening(bench: Any, root: logging.Logger, level: int) -> Iterator[Bench]:
     handler = _Heard(bench.heard)
     root.addHandler(handler)
+    # What a tested connector says is a finding, not a message of this process.
+    root.propagate = False
     root.setLevel(logging.DEBUG)
     try:
         yield bench
     finally:
         root.removeHandler(handler)
+        root.propagate = True
         root.setLevel(level)
         bench.close()
 

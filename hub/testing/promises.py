@@ -86,7 +86,7 @@ def resumes(bench: Bench) -> list[str]:
         results = bench.sync(limit=5)
         if problems := _good(results):
             return problems
-        idle = 0 if any(one.counts.new for one in results) else idle + 1
+        idle = 0 if any(one.counts.new + one.counts.changed for one in results) else idle + 1
         if idle == 2:
             break
     return _true(bench)
