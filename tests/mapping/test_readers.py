@@ -1,0 +1,188 @@
+"""Times, places and money: from what sources write to what the store keeps."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import MappingError
+from hub.incident import Flag
+from hub.mapping.instants import instant_reader
+from hub.mapping.lists import iso_utc
+from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
+from hub.mapping.transforms import amount_reader, text_of
+from hub.mapping.values import BadValueError, Notes
+
+CHINA = (72.0, 15.0, 138.0, 56.0)
+
+
+def utc(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("zone", "form", "written", "meant"),
+    [
+        ("Asia/Shanghai", "iso", "2026-11-19 17:13:27", utc(2026, 11, 19, 9, 13, 27)),
+        ("Asia/Shanghai", "iso", "2026-11-19T17:13:27", utc(2026, 11, 19, 9, 13, 27)),
+        ("Asia/Shanghai", "iso", "2026-11-19", utc(2026, 11, 18, 16)),
+        ("Asia/Shanghai", "iso", "2026-11-19 17:13", utc(2026, 11, 19, 9, 13)),
+        ("Asia/Shanghai", "iso", "2026-11-19T09:13:27Z", utc(2026, 11, 19, 9, 13, 27)),
+        ("UTC", "iso", "2026-11-19T17:13:27+08:00", utc(2026, 11, 19, 9, 13, 27)),
+        ("UTC", "iso", "2026-11-19 17:13:27", utc(2026, 11, 19, 17, 13, 27)),
+        ("America/Los_Angeles", "iso", "2020-01-01 00:05:00", utc(2020, 1, 1, 8, 5)),
+        ("America/Los_Angeles", "%m/%d/%y %H:%M", "1/1/20 0:05", utc(2020, 1, 1, 8, 5)),
+        ("America/Los_Angeles", "%m/%d/%y %H:%M", "7/1/20 0:05", utc(2020, 7, 1, 7, 5)),
+        ("UTC", "epoch_ms", 1763769600000, 1763769600000),
+        ("UTC", "epoch_ms", "1763769600000", 1763769600000),
+        ("UTC", "epoch_s", 1763769600, 1763769600000),
+        ("UTC", "iso", None, None),
+        ("UTC", "iso", "", None),
+    ],
+)
+def test_a_time_is_read_in_its_zone_and_form(zone: str, form: str, written: object, meant: int | None) -> None:
+    assert instant_reader(zone, form, Notes())(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-13-01 00:00:00", "2026-02-30 00:00:00", "2026-11-19 24:00:00", "2026-11-19 23:60:00", "2026-11-19 23:59:60",
+        "2026-11-19 +7:13:27", "2026-11-19 17:13:2x", "0000-00-00 00:00:00", "2026-W47-4 17:13:27", "20261119171327",
+        "yesterday", "待定", "2026/11/19 17:13:27", 20261119, True, 1.5,
+    ],
+)  # fmt: skip
+def test_an_impossible_time_is_an_error(written: object) -> None:
+    with pytest.raises(BadValueError):
+        instant_reader("Asia/Shanghai", "iso", Notes())(written)
+
+
+@pytest.mark.parametrize("written", ["x", 1.5, True, "1763769600000.0"])
+def test_an_impossible_epoch_is_an_error(written: object) -> None:
+    with pytest.raises(BadValueError):
+        instant_reader("UTC", "epoch_ms", Notes())(written)
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "flags"),
+    [
+        ("America/Los_Angeles", "2026-03-08 02:30:00", [Flag.TIME_AMBIGUOUS]),
+        ("America/Los_Angeles", "2026-11-01 01:30:00", [Flag.TIME_AMBIGUOUS]),
+        ("America/Los_Angeles", "2026-11-01 02:30:00", []),
+        ("Asia/Shanghai", "1900-01-01 00:00:00", [Flag.TIME_IMPLAUSIBLE]),
+        ("Asia/Shanghai", "2999-12-31 00:00:00", [Flag.TIME_IMPLAUSIBLE]),
+        ("Asia/Shanghai", "2999-12-31", [Flag.TIME_IMPLAUSIBLE]),
+    ],
+    ids=["gap", "overlap", "after the overlap", "1900", "2999", "2999 as a day"],
+)
+def test_an_odd_time_is_kept_and_flagged(zone: str, written: str, flags: list[Flag]) -> None:
+    notes = Notes()
+    read = instant_reader(zone, "iso", notes)
+    assert read(written) is not None
+    assert notes.flags == flags
+    assert read(written) is not None
+    assert notes.flags == flags * 2, "also when the hour is remembered"
+
+
+def test_an_unknown_zone_is_named() -> None:
+    with pytest.raises(MappingError, match="Asia/Jinhua"):
+        instant_reader("Asia/Jinhua", "iso", Notes())
+
+
+@given(st.datetimes(min_value=datetime(1991, 1, 1), max_value=datetime(2099, 12, 31)))  # noqa: DTZ001 - local on purpose
+def test_local_times_of_shanghai_are_eight_hours_ahead(local: datetime) -> None:
+    local = local.replace(microsecond=0)
+    ms = instant_reader("Asia/Shanghai", "iso", Notes())(local.isoformat(" "))
+    summer_time = local.year == 1991 and 4 <= local.month <= 9
+    assert summer_time or ms == int(local.replace(tzinfo=UTC).timestamp() * 1000) - 8 * 3_600_000
+
+
+@given(st.integers(min_value=0, max_value=4_102_444_800_000))
+def test_iso_text_is_the_same_instant(ms: int) -> None:
+    text = iso_utc(ms)
+    assert text.endswith("Z")
+    assert round(datetime.fromisoformat(text).timestamp() * 1000) == ms
+
+
+@pytest.mark.parametrize(
+    ("unit", "written", "fen", "flags"),
+    [
+        ("万元", 0.2, 200_000, []),
+        ("万元", "0.2", 200_000, []),
+        ("万元", 1, 1_000_000, []),
+        ("元", "2,000.00", 200_000, []),
+        ("元", 0.1, 10, []),
+        ("元", "0.125", 12, [Flag.AMOUNT_ROUNDED]),
+        ("元", -5, -500, []),
+        ("元", None, None, []),
+        ("元", "", None, []),
+    ],
+)
+def test_money_becomes_fen(unit: str, written: object, fen: int | None, flags: list[Flag]) -> None:
+    notes = Notes()
+    assert amount_reader(unit, notes)(written) == fen
+    assert notes.flags == flags
+
+
+@pytest.mark.parametrize("written", ["二千", "2000元", "NaN", "Infinity", "1e400", float("nan"), "--"])
+def test_what_is_no_amount_is_an_error(written: object) -> None:
+    with pytest.raises(BadValueError):
+        amount_reader("元", Notes())(written)
+
+
+@given(st.decimals(min_value=-(10**9), max_value=10**9, places=6))
+def test_ten_thousands_of_yuan_keep_every_digit(amount: Decimal) -> None:
+    assert amount_reader("万元", Notes())(str(amount)) == int(amount * 1_000_000)
+
+
+@given(st.floats(73, 135), st.floats(18, 53))
+def test_gcj_02_is_undone_within_a_centimetre(lon: float, lat: float) -> None:
+    back_lon, back_lat = from_gcj02(*to_gcj02(lon, lat))
+    assert abs(back_lon - lon) < 1e-7
+    assert abs(back_lat - lat) < 1e-7
+
+
+def test_gcj_02_of_a_known_point() -> None:
+    # 天安门, WGS-84 116.391251, 39.907378; the published offset puts it some 550 m to the north-east.
+    lon, lat = to_gcj02(116.391251, 39.907378)
+    assert (round(lon, 4), round(lat, 4)) == (116.3975, 39.9088)
+    assert to_gcj02(2.35, 48.85) == (2.35, 48.85), "outside China nothing is shifted"
+
+
+def test_bd_09_lies_beyond_gcj_02() -> None:
+    lon, lat = from_bd09(116.404, 39.915)
+    assert (round(lon, 3), round(lat, 3)) == (116.391, 39.907)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "placed", "flags"),
+    [
+        ("119.65", "29.08", (119.65, 29.08, 119.65, 29.08, "WGS-84"), []),
+        ("29.08", "119.65", (119.65, 29.08, 29.08, 119.65, "WGS-84"), [Flag.POSITION_SWAPPED]),
+        (0, 0, (None, None, 0.0, 0.0, "WGS-84"), [Flag.POSITION_ZERO]),
+        (2.35, 48.85, (2.35, 48.85, 2.35, 48.85, "WGS-84"), [Flag.POSITION_OUTSIDE]),
+        (500, 1000, (None, None, 500.0, 1000.0, "WGS-84"), [Flag.POSITION_OUTSIDE]),
+        ("", "", (None, None, None, None, None), []),
+        (None, None, (None, None, None, None, None), []),
+    ],
+    ids=["text", "exchanged", "zero", "elsewhere", "nowhere", "empty", "null"],
+)
+def test_a_place_is_kept_as_sent_and_put_right(x: object, y: object, placed: object, flags: list[Flag]) -> None:
+    notes = Notes()
+    assert position_reader("WGS-84", CHINA, notes)(x, y) == placed
+    assert notes.flags == flags
+
+
+@pytest.mark.parametrize("written", ["东经119", True, "nan", "inf", "1" * 400])
+def test_what_is_no_coordinate_is_an_error(written: object) -> None:
+    with pytest.raises(BadValueError):
+        position_reader("WGS-84", CHINA, Notes())(written, 29.0)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "text"), [("a", "a"), (" a ", " a "), ("", None), (None, None), (5, "5"), (True, "true"), (0.5, "0.5")]
+)
+def test_text_is_as_the_source_wrote_it(leaf: object, text: str | None) -> None:
+    assert text_of(leaf) == text
