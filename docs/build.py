@@ -1,5 +1,6 @@
 """Writes the pages that are made from code: `python docs/build.py` (make docs). A test compares them with what stands here."""
 
+import sys
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -146,7 +147,38 @@ def _part_fields(part: type[BaseModel]) -> list[str]:
     return [f"`{name}`" + (f" ({info.description.rstrip('.')})" if info.description else "") for name, info in part.model_fields.items()]
 
 
-PAGES = {"schema.md": schema_page, "mapping.md": mapping_page}
+def faults_page() -> str:
+    """docs/faults.md: the catalogue of bad input that tests/faults tries on the real path."""
+    sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests"), str(DOCS.parent / "tests" / "faults")]
+    from faults_answers import ENCODING, ENVELOPE, JSON
+    from faults_files import CONFIG, FILES
+    from faults_http import CASES
+    from faults_records import PAGING, RECORDS
+
+    groups: dict[str, tuple[Any, ...]] = {
+        "HTTP": CASES, "Envelope": ENVELOPE, "Encoding": ENCODING, "JSON": JSON, "Records": RECORDS, "Paging": PAGING,
+        "Files and tables": FILES, "hub.toml": CONFIG,
+    }  # fmt: skip
+    lines = [
+        "# What happens to bad input",
+        "",
+        "Made from `tests/faults` by `make docs`; do not edit. Each line is tried on the real path: server, file or table → connector",
+        "kit → mapping → store → `hub sync`. Beside each fault stand good records: they are stored at once where the page can be",
+        "read, else by the next run, which goes on by itself when the fault is over. In each case the run's counts are closed, its",
+        "message names source and stream, and neither the source's key nor the reporter's name, phone or ID number is shown.",
+        "Words in “” are in the message or in the reason of the quarantined record. On the wire every page carries two records.",
+    ]
+    for title, cases in groups.items():
+        lines += ["", f"## {title}", "", "| no. | sent | outcome (exit code) | what comes of it |", "| --- | --- | --- | --- |"]
+        lines += [f"| {one.id} | {_cell(one.sends)} | {one.outcome} ({one.code}) | {_cell(one.line)} |" for one in cases]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in text).replace("|", "\\|")
+
+
+PAGES = {"schema.md": schema_page, "mapping.md": mapping_page, "faults.md": faults_page}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

@@ -18,7 +18,7 @@ def _build():
     return module
 
 
-@pytest.mark.parametrize("name", ["schema.md", "mapping.md"])
+@pytest.mark.parametrize("name", ["schema.md", "mapping.md", "faults.md"])
 def test_the_page_is_current(name):
     assert (DOCS / name).read_text("utf-8") == _build().PAGES[name](), "run make docs"
 
