@@ -34,6 +34,7 @@ COMMANDS = {
     "workers": ("workers", "Who works, where, and on what."),
     "cancel": ("cancel", "Take a waiting run back, or stop it."),
     "status": ("status", "Show how every stream stands."),
+    "doctor": ("doctor", "Look over the whole installation."),
     "runs": ("runs", "What was run, when, and how it ended."),
     "incidents": ("incidents", "Read incidents."),
     "changes": ("changes", "Read the change feed."),

@@ -324,7 +324,7 @@ def test_a_stream_gone_quiet_is_told(store: Store, tmp_path: Path, monkeypatch: 
         )
     put_run(store, NOW * HOUR_MS + 600_000)
     assert alarms.check() == 1
-    put_run(store, (NOW + 1) * HOUR_MS + 1, new=60)
+    put_run(store, (NOW + 1) * HOUR_MS + 600_000, new=60)
     clock.pass_(timedelta(hours=1))
     assert alarms.check() == 1
     with store.read() as transaction:
