@@ -15,7 +15,7 @@ __all__ = ["JsonFormatter", "PlainFormatter", "start_logging"]
 #: What the hub's own calls add to a record.
 _EXTRAS = ("action", "source", "stream", "partition", "run", "plugin", "outcome")
 #: These print whole addresses, query string and all, at INFO.
-_TALKATIVE = ("httpx", "httpcore", "apscheduler")
+_TALKATIVE = ("httpx", "httpcore", "apscheduler", "procrastinate")
 
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:

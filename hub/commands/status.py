@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from hub.clock import now_ms
-from hub.commands.output import Column, instant
+from hub.commands.output import Column, clock_time, instant
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
+from hub.schedule.serve import engine_of
 from hub.store.due import list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
 from hub.sync.sources import Hub
@@ -39,8 +40,15 @@ def command(session: Session, sources: tuple[str, ...]) -> int:
     """Show each stream's last outcome, freshness, lag and open questions. Exit code 6 if one is overdue."""
     with session.hub() as hub:
         rows = _rows(session, hub, sources)
+        queue = engine_of(hub).snapshot() if hub.settings.engine.kind == "procrastinate" else None
     output = session.output
     output.rows(rows, COLUMNS, empty="no source is enabled in hub.toml")
+    if queue is not None:
+        output.say(
+            "queue: {waiting} waiting, {running} running, {dead} died within a day, oldest due since {oldest}",
+            waiting=len(queue.waiting), running=len(queue.running), dead=len(queue.dead),
+            oldest=clock_time(queue.oldest_wait, output.zone) if queue.oldest_wait else "-",
+        )  # fmt: skip
     return worst(Outcome.BREACHED if row["breached"] else Outcome.OK for row in rows)
 
 

@@ -172,7 +172,7 @@ class ProcrastinateEngine:
         """Beside the slots, so that no run of hours delays it. It goes on while the worker drains, else that would be
         buried."""
         chores: list[tuple[float, Callable[[], object]]] = [
-            (self._settings.heartbeat.total_seconds(), self._alive(slots, lanes)),
+            (0, self._alive(slots, lanes)),
             (self._settings.reap.total_seconds(), self._bury),
             (_HOUR_S, lambda: queue.forget_old_jobs(self._store)),
         ]
@@ -197,10 +197,16 @@ class ProcrastinateEngine:
 
     def _alive(self, slots: int, lanes: Sequence[Lane]) -> Callable[[], None]:
         host, pid, began = socket.gethostname(), os.getpid(), now_ms()
+        every = self._settings.heartbeat.total_seconds()
+        told: tuple[float, list[int]] = (0.0, [])
 
         def say() -> None:
+            """At each heartbeat, and at once when Procrastinate gave new ids: by them a job is known to be ours."""
+            nonlocal told
             ids = [worker.worker_id for worker in self._workers if worker.worker_id is not None]
-            queue.keep_alive(self._store, self._owner, host, pid, slots, ",".join(lanes), began, ids)
+            if time.monotonic() >= told[0] + every or ids != told[1]:
+                queue.keep_alive(self._store, self._owner, host, pid, slots, ",".join(lanes), began, ids)
+                told = (time.monotonic(), ids)
 
         return say
 

@@ -141,7 +141,9 @@ def bury_dead(store: Store, silence_s: float) -> list[str]:
             f"SELECT job.id, job.queue_name, job.priority, job.lock, job.queueing_lock, job.args::text"
             f" FROM {SCHEMA}.procrastinate_jobs AS job"
             f" LEFT JOIN {SCHEMA}.procrastinate_workers AS worker ON worker.id = job.worker_id"
-            " WHERE job.status = 'doing' AND (worker.id IS NULL"
+            # Never before its process is buried: the run submitted anew would find the lease still held.
+            f" WHERE job.status = 'doing' AND NOT EXISTS (SELECT 1 FROM {SCHEMA}.worker WHERE job.worker_id = ANY(ids))"
+            " AND (worker.id IS NULL"
             " OR worker.last_heartbeat < clock_timestamp() - make_interval(secs => ?))"
             " FOR UPDATE OF job SKIP LOCKED",
             (silence_s,),

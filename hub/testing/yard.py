@@ -96,12 +96,13 @@ class _Answer(BaseHTTPRequestHandler):
         time.sleep(float(asked["latency"]))
         clock, changed_at = now_ms(), self.server.changed_at
         part, parts = asked.get("part", ""), int(asked["parts"])
+        members = [number for number in range(pages * PAGE) if not part or number % parts == int(part)]
         rows = [
             {"id": f"{stream}-{number}", "at": changed_at, "title": self.server.title(number)}
-            for number in range(page * PAGE, (page + 1) * PAGE)
-            if (not part or number % parts == int(part)) and changed_at >= int(asked["since"])
+            for number in members[page * PAGE : (page + 1) * PAGE]
+            if changed_at >= int(asked["since"])
         ]
-        following = page + 1 if page + 1 < pages else None
+        following = page + 1 if (page + 1) * PAGE < len(members) else None
         body = msgspec.json.encode({"rows": rows, "next": following, "clock": clock})
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -171,7 +172,7 @@ class Yard:
         process.send_signal(signal.SIGTERM)
         return process.wait(seconds)
 
-    def until(self, condition: Callable[[], object], seconds: float = 30) -> float:
+    def until(self, condition: Callable[[], object], seconds: float = 60) -> float:
         """Wait for something to come to pass; how long it took. FailedError if it does not."""
         began = time.monotonic()
         while not condition():
