@@ -54,8 +54,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE / ".data")
     parser.add_argument("--json", type=Path, default=HERE / ".data" / "result.json")
     given = parser.parse_args()
-    sizes = tuple(given.sizes) if given.sizes else (10_000, 30_000) if given.quick else (100_000, 1_000_000)
-    peer_sizes = (2_000, 12_000) if given.quick else (10_000, 100_000)
+    sizes = tuple(given.sizes) if given.sizes else (5_000, 20_000) if given.quick else (100_000, 1_000_000)
+    peer_sizes = (2_000, 10_000) if given.quick else (10_000, 100_000)
     slow = 1_000 if given.quick else 4_000
     say(f"rendering {max(sizes):,} records")
     render(given.data, max(*sizes, *peer_sizes, slow * 20))
@@ -87,14 +87,14 @@ def main() -> None:
                     peer.measure(samples, peer_sizes)
                 except RuntimeError as error:
                     say(f"{peer.name} {peer.store} did not run: {error}")
-    rows = list(lines(samples, sizes, peer_sizes))
     about = {
         "python": platform.python_version(), "machine": platform.machine(), "processors": os.cpu_count(),
         "sizes": sizes, "peer_sizes": peer_sizes, "versions": {name: version(name) for name in _VERSIONS},
     }  # fmt: skip
-    given.json.write_text(
-        json.dumps({"about": about, "table": [asdict(row) for row in rows], "samples": samples.as_json()}, indent=1)
-    )
+    result = {"about": about, "samples": samples.as_json()}
+    given.json.write_text(json.dumps(result))
+    rows = list(lines(samples, sizes, peer_sizes))
+    given.json.write_text(json.dumps({**result, "table": [asdict(row) for row in rows]}, indent=1))
     print_table(rows)
     print(f"\n{about}\nall samples: {given.json}")
 

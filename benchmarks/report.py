@@ -97,6 +97,8 @@ def _growth(samples: Samples, store: str, records: int) -> Iterator[Line]:
     sizes = [records]
     while sizes[-1] % (20 * MARK_EVERY) == 0:
         sizes.append(sizes[-1] // 10)
+    if len(sizes) == 1:
+        return
     for job, title in (("first", "first load"), ("reread", "full re-read")):
         costs = [
             samples.median((job, "hub", store, records), lambda one, a=size: _later_half(one, a)) for size in sizes
