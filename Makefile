@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test scale check lint docs bench clean
+.PHONY: help venv demo test scale check lint docs bench clean example grade
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ bench: .venv-bench/ready ## Measure against a hand-written floor and peers (QUIC
 	    --disable-pip-version-check --requirement benchmarks/peers/$$peer.txt || rm -rf .venv-bench/peers/$$peer; \
 	done
 	@touch $@
+
+example: ## Build the example connector, install it beside the hub in a clean environment, use it, remove it (two minutes)
+	PYTHON=$(PYTHON) bash examples/try.sh
+
+grade: $(READY) ## Put every built-in connector to the whole conformance test (two minutes)
+	$(BIN)/python examples/grade.py
 
 clean: ## Remove .venv, caches and the demo
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
