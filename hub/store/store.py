@@ -134,9 +134,9 @@ class Store:
                 try:
                     yield Transaction(connection)
                 except BaseException:
-                    # With a lost connection the transaction went too; what lost it is what must be told.
+                    # A lost connection or a full disk has ended the transaction already; that is what must be told.
                     if not connection.invalidated:
-                        connection.exec_driver_sql("ROLLBACK")
+                        _roll_back(connection)
                     raise
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
@@ -144,6 +144,13 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("ROLLBACK")
+    except DBAPIError:
+        connection.invalidate()
 
 
 def _engine(url: str) -> sqlalchemy.Engine:
@@ -204,6 +211,14 @@ def _translated(error: DBAPIError) -> HubError:
         isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason)
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
+    if "disk is full" in reason or getattr(error.orig, "sqlstate", None) == "53100":
+        return StoreError(
+            "the store has no room left: {reason}", reason=reason, remedy="make room on its disk; the next run goes on by itself"
+        )  # fmt: skip
+    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
+        return StoreError(
+            "the store cannot be written to: {reason}", reason=reason, remedy="check owner and rights of its file and folder"
+        )  # fmt: skip
     return StoreError(
         "the store refused a statement: {reason}",
         reason=reason,
