@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test scale check lint docs bench clean example grade
+.PHONY: help venv demo test scale check lint chaos mutations docs bench clean example grade
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(READY) ## Make .venv with the hub and what its tests need
 
@@ -31,6 +31,12 @@ check: $(READY) ## Look for mistakes without changing anything: lint and types
 
 lint: $(READY) ## Repair what can be repaired
 	$(BIN)/ruff check --fix .
+
+chaos: $(READY) ## Simulated worlds, real kills and every fault, many times over (HUB_WORLDS, HUB_KILLS, HUB_SEED)
+	$(BIN)/python -m tests.chaos
+
+mutations: $(READY) ## Put in one defect at a time and see that the tests catch it; writes docs/mutations.md
+	$(BIN)/python -m tests.mutations
 
 docs: $(READY) ## Write the pages that are made from code
 	$(BIN)/python docs/build.py
