@@ -43,7 +43,8 @@ class CheckResult:
 
 @dataclass(slots=True)
 class Grade:
-    """All checks of one connector, and the tier they earn: the highest below which nothing failed."""
+    """All checks of one connector, and the tier they earn: the highest below which nothing failed. A tier of which every
+    check is exempt is not earned."""
 
     connector: str
     results: list[CheckResult] = field(default_factory=list)
@@ -52,7 +53,8 @@ class Grade:
     def tier(self) -> Tier:
         earned = Tier.NONE
         for tier in (Tier.BRONZE, Tier.SILVER, Tier.GOLD):
-            if any(one.tier is tier and one.verdict is Verdict.FAILED for one in self.results):
+            verdicts = {one.verdict for one in self.results if one.tier is tier}
+            if Verdict.FAILED in verdicts or Verdict.PASSED not in verdicts:
                 break
             earned = tier
         return earned

@@ -71,6 +71,7 @@ def test_every_command_of_the_tutorial(tmp_path: Path, river: int) -> None:
             assert run.returncode == 0, f"{command}\n{run.stdout}{run.stderr}"
             said[command] = run.stdout
     assert "river_patrol earns: gold" in said["hub conformance river_patrol --record"]
+    assert "river_patrol: gold" in said["hub plugins"]
     assert "水面漂浮物" in said["hub incidents list"]
     assert "测试甲" not in "".join(said.values())
     assert json.loads(next(text for kind, _, text in BLOCKS if kind == "json"))["data"]["total"] == 2

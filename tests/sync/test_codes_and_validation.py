@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from hub.sync.approve import approve
 from hub.sync.validation import validate
 from hub.testing.project import HubProject, hub_project
 from hub.testing.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -104,3 +109,21 @@ def test_the_shipped_mappings_are_in_order(tmp_path: Path) -> None:
     plugins = load_plugins()
     settings = load(tmp_path / "hub.toml", environment=Environment({}))
     assert not list(validate(settings, plugins, plugins.mapping_folders))
+
+
+def test_the_command_writes_the_table_and_notes_who_did(tmp_path: Path) -> None:
+    def hub(*words: str) -> str:
+        run = subprocess.run(
+            [sys.executable, "-m", "cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HUB_LANG": "en"},
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    hub("init", ".")
+    decided = "code_table,source_code,hub_code,title\nsnapshot_status,NEW,pending,新\n"
+    (tmp_path / "decided.csv").write_text(decided, "utf-8")
+    assert "no incident waited" in hub("codes", "approve", "decided.csv")
+    assert "NEW,pending,新" in (tmp_path / "mappings" / "codes" / "snapshot_status.csv").read_text("utf-8")
+    assert "approve codes" in hub("audit", "list")
+    assert "nothing is wrong" in hub("validate")

@@ -219,3 +219,8 @@ def test_a_tier_is_earned_by_everything_below_it(failed: set[str], tier: Tier) -
         CheckResult(name, of, Verdict.FAILED if name in failed else Verdict.PASSED) for name, of in tiers.items()
     ]
     assert Grade("any", results).tier is tier
+
+
+def test_exemptions_alone_earn_nothing() -> None:
+    results = [CheckResult("maps", Tier.BRONZE, Verdict.EXEMPT), CheckResult("deletes", Tier.GOLD, Verdict.PASSED)]
+    assert Grade("any", results).tier is Tier.NONE
