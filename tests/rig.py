@@ -48,7 +48,7 @@ _UPDATED = MAPPED_COLUMNS.index("source_updated_at")
 
 
 class Sudden(BaseException):
-    """A process that dies: nothing of it is carried out any more, no `except Exception` and no `finally` that writes."""
+    """A process that dies: nothing of it is carried out any more, no `except` and no `finally` that writes."""
 
 
 class Clock:
@@ -267,7 +267,7 @@ class Rig:
             gone = False
             for place, entry in enumerate(entries):
                 assert entry.op in (
-                    {"insert", "delete"} if place == 0 else {"restore"} if gone else {"update", "delete"}
+                    {"insert", "delete"} if place == 0 else {"restore", "delete"} if gone else {"update", "delete"}
                 )
                 gone = entry.op == "delete"
         self._check_runs()

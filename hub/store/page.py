@@ -131,8 +131,13 @@ class OldVersion:
 
 @dataclass(frozen=True, slots=True)
 class StaleVersion:
-    key: int
+    """A version that came and did not become (or stay) current. `key` None: its incident is new with this page;
+    `raw_page` None: so is its raw record."""
+
+    key: int | None
+    id: str
     raw_hash: bytes
+    raw_page: int | None
     raw_index: int
     source_updated_at: int | None
 

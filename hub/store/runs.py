@@ -99,9 +99,10 @@ def remember_source(store: Store, source: str, key: str) -> str:
     if known is not None:
         return known
     with store.write() as transaction:
-        transaction.run("DELETE FROM source_key WHERE key = ?", (key,))
-        transaction.run("INSERT INTO source_key (source, key) VALUES (?, ?)", (source, key))
-    return key
+        transaction.run("DELETE FROM source_key WHERE key = ? AND source <> ?", (key, source))
+        transaction.run("INSERT INTO source_key (source, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (source, key))
+        row = transaction.one("SELECT key FROM source_key WHERE source = ?", (source,))
+    return str(row[0])
 
 
 def source_key(store: Store, source: str) -> str | None:

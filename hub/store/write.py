@@ -214,10 +214,14 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, raw_hash) DO UPDATE SET run = excluded.run,"
         " seen_at = excluded.seen_at, refuted_at = NULL WHERE stale_version.refuted_at IS NOT NULL",
         [
-            (item.key, item.raw_hash, raw_page, item.raw_index, item.source_updated_at, page.run, page.now)
+            (
+                keys[item.id] if item.key is None else item.key, item.raw_hash,
+                raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.source_updated_at,
+                page.run, page.now,
+            )
             for item in page.stale
         ],
-    )
+    )  # fmt: skip
 
 
 def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) -> None:

@@ -2,84 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
-from hub.mapping.values import BadValueError, CodeGap, PersonRecord
+from hub.mapping.values import BadValueError, PersonRecord
 from hub.source.stream import Page
-from hub.store.known import Full, Known, doubted, full_rows, known, known_quarantine, old_hashes, stale_runs
-from hub.store.page import (
-    Change,
-    Counts,
-    NewIncident,
-    OldVersion,
-    PageWrite,
-    Quarantined,
-    RawPage,
-    StaleVersion,
-    UpdatedIncident,
-)  # fmt: skip
+from hub.store.known import Known, doubted, full_rows, known, known_quarantine, old_hashes, stale_runs
+from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
 from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
+from hub.sync.draft import Current, Draft, Record
 from hub.sync.identity import Head, HeadReader, NoIdentityError
 from hub.sync.job import StreamJob
 from hub.sync.versions import UPDATED_AT, Verdict, changed_fields, judge
 
-__all__ = ["Decider", "Record"]
-
-
-@dataclass(slots=True)
-class Record:
-    """One record of a page. `raw` is kept byte for byte, `flat` is what is decoded, `listed` the hash of its list row."""
-
-    raw: bytes
-    flat: bytes
-    raw_hash: bytes
-    head: Head | None
-    problem: str = ""
-    listed: bytes | None = None
-
-
-@dataclass(slots=True)
-class _Current:
-    """The version of an incident that is current while the page is being decided."""
-
-    head: Head
-    row: tuple[Any, ...]
-    revision: int
-    raw_hash: bytes
-    raw_index: int | None
-    deletion: str | None
-    listed: bytes | None
-    stored: Full | None
-    slot: int
-    raw_only: bool = True
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What a page will write, as far as it is decided."""
-
-    counts: Counts = field(default_factory=Counts)
-    slices: list[bytes] = field(default_factory=list)
-    people: list[list[PersonRecord]] = field(default_factory=list)
-    current: dict[str, _Current] = field(default_factory=dict)
-    old: list[OldVersion] = field(default_factory=list)
-    stale: list[StaleVersion] = field(default_factory=list)
-    bad: list[Quarantined] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
-    seen: list[int] = field(default_factory=list)
-    unidentified: bool = False
-    past: set[tuple[str, bytes]] = field(default_factory=set)
-    confirmed: set[int] = field(default_factory=set)
-    superseded: set[str] = field(default_factory=set)
-
-    def keep(self, raw: bytes, people: list[PersonRecord]) -> int:
-        self.slices.append(raw)
-        self.people.append(people)
-        return len(self.slices) - 1
+__all__ = ["Decider"]
 
 
 class Decider:
@@ -131,7 +68,7 @@ class Decider:
 
     def decide(self, page: Page, records: list[Record], stored: dict[str, Known], now: int) -> PageWrite:
         """Everything that has to be written for this page. May be called again after a conflict."""
-        draft = _Draft()
+        draft = Draft()
         draft.counts.fetched = len(records)
         looked_at = self._skip_unchanged(draft, records, stored)
         if looked_at:
@@ -139,7 +76,7 @@ class Decider:
         return self._page_write(draft, page, now)
 
     def _skip_unchanged(
-        self, draft: _Draft, records: list[Record], stored: dict[str, Known]
+        self, draft: Draft, records: list[Record], stored: dict[str, Known]
     ) -> list[tuple[int, Record]]:
         """Count what the store holds byte for byte; the others, with their place in the seen list."""
         looked_at = []
@@ -160,7 +97,7 @@ class Decider:
         draft.counts.unchanged = len(records) - len(looked_at)
         return looked_at
 
-    def _look(self, draft: _Draft, page: Page, looked_at: list[tuple[int, Record]], stored: dict[str, Known]) -> None:
+    def _look(self, draft: Draft, page: Page, looked_at: list[tuple[int, Record]], stored: dict[str, Known]) -> None:
         heads = [record.head for _, record in looked_at if record.head is not None]
         keys = [stored[head.id].key for head in heads if head.id in stored]
         with self._store.read() as transaction:
@@ -170,7 +107,7 @@ class Decider:
         for head in heads:
             if head.id in stored and stored[head.id].key in full:
                 item = full[stored[head.id].key]
-                draft.current[head.id] = _Current(
+                draft.current[head.id] = Current(
                     head,
                     item.row,
                     item.revision,
@@ -187,7 +124,7 @@ class Decider:
 
     def _one(
         self,
-        draft: _Draft,
+        draft: Draft,
         mapper: Mapper,
         slot: int,
         record: Record,
@@ -231,21 +168,20 @@ class Decider:
             return
         draft.counts.unchanged += 1
         if verdict is Verdict.STALE:
-            self._keep_stale(draft, record, key, mapped.people, mapped.row[UPDATED_AT])
+            draft.keep_stale(record, current, mapped.people, mapped.row[UPDATED_AT])
+            draft.counts.stale += 1
         elif verdict is Verdict.RAW_ONLY:
-            current.raw_hash, current.listed = record.raw_hash, record.listed
-            current.raw_index = draft.keep(record.raw, mapped.people)
-            self._good(draft, head)
+            self._refresh(draft, record, current, mapped.people)
 
-    @staticmethod
-    def _keep_stale(
-        draft: _Draft, record: Record, key: int | None, people: list[PersonRecord], changed: int | None
-    ) -> None:
-        draft.counts.stale += 1
-        if key is not None:
-            draft.stale.append(StaleVersion(key, record.raw_hash, draft.keep(record.raw, people), changed))
+    def _refresh(self, draft: Draft, record: Record, current: Current, people: list[PersonRecord]) -> None:
+        """Other bytes that say the same: the raw record is replaced."""
+        if self._job.stream.log:
+            draft.remember(current)
+        current.raw_hash, current.listed = record.raw_hash, record.listed
+        current.raw_index = draft.keep(record.raw, people)
+        self._good(draft, current.head)
 
-    def _set_aside(self, draft: _Draft, record: Record, reason: str) -> None:
+    def _set_aside(self, draft: Draft, record: Record, reason: str) -> None:
         draft.counts.quarantined += 1
         index = -1
         again = any(bad.raw_hash == record.raw_hash for bad in draft.bad)
@@ -262,15 +198,18 @@ class Decider:
         with self._store.read() as transaction:
             return known_quarantine(transaction, self._job.key, self._job.stream.name, raw_hash)
 
-    def _withdraw(self, draft: _Draft, record: Record, head: Head, current: _Current, *, repeated: bool) -> None:
+    def _withdraw(self, draft: Draft, record: Record, head: Head, current: Current, *, repeated: bool) -> None:
         """Carry out the source's own word that a record is gone, unless a newer version says otherwise or a log only
-        repeats it: a record that came back with the same timestamp must not go again."""
-        changed = self.changed_at(head)
-        late = changed is not None and (current.row[UPDATED_AT] or 0) > changed
-        if late or repeated or current.deletion is not None:
+        repeats it: a record that came back with the same timestamp must not go again. That a log ends a record once
+        more, later, is a version too: what it says of the time between must not bring the record back."""
+        changed, before = self.changed_at(head), current.row[UPDATED_AT] or 0
+        late = changed is not None and before > changed
+        again = current.deletion is not None and not (self._job.stream.log and changed is not None and changed > before)
+        if late or repeated or again:
             draft.counts.unchanged += 1
-            if late and not repeated:
-                self._keep_stale(draft, record, current.stored.key if current.stored else None, [], changed)
+            if not repeated and (late or self._job.stream.log):
+                draft.keep_stale(record, current, [], changed)
+                draft.counts.stale += late
             return
         self._archive(draft, current)
         if changed is not None:
@@ -280,10 +219,10 @@ class Decider:
         draft.counts.changed += 1
         draft.counts.tombstoned += 1
 
-    def _insert(self, draft: _Draft, record: Record, head: Head, mapped: Mapped, slot: int) -> None:
+    def _insert(self, draft: Draft, record: Record, head: Head, mapped: Mapped, slot: int) -> None:
         index = draft.keep(record.raw, mapped.people)
         deletion = "source" if head.withdrawn else None
-        draft.current[head.id] = _Current(
+        draft.current[head.id] = Current(
             head, mapped.row, 1, record.raw_hash, index, deletion, record.listed, None, slot, raw_only=False
         )
         draft.counts.new += 1
@@ -291,7 +230,7 @@ class Decider:
         draft.counts.tombstoned += deletion is not None
         draft.changes.append(Change("delete" if deletion else "insert", head.id, 1))
 
-    def _replace(self, draft: _Draft, record: Record, current: _Current, mapped: Mapped) -> None:
+    def _replace(self, draft: Draft, record: Record, current: Current, mapped: Mapped) -> None:
         fields = changed_fields(current.row, mapped.row)
         op = "restore" if current.deletion is not None else "update"
         self._archive(draft, current)
@@ -299,7 +238,7 @@ class Decider:
         self._advance(draft, current, record, mapped.people, op, fields)
         draft.counts.changed += 1
 
-    def _archive(self, draft: _Draft, current: _Current) -> None:
+    def _archive(self, draft: Draft, current: Current) -> None:
         """The version that is current now becomes history. Its raw record is where this page found or put it."""
         stored, mapping = current.stored, self._job.mapping
         draft.past.add((current.head.id, current.raw_hash))
@@ -318,8 +257,8 @@ class Decider:
 
     def _advance(
         self,
-        draft: _Draft,
-        current: _Current,
+        draft: Draft,
+        current: Current,
         record: Record,
         people: list[PersonRecord],
         op: str,
@@ -332,18 +271,18 @@ class Decider:
         self._good(draft, current.head)
         draft.changes.append(Change(op, current.head.id, current.revision, fields))
 
-    def _good(self, draft: _Draft, head: Head) -> None:
+    def _good(self, draft: Draft, head: Head) -> None:
         """A good version came: bad ones of the record that wait in quarantine are settled by it."""
         if head.native_id in self._waiting:
             draft.superseded.add(head.native_id)
 
-    def _note_gaps(self, draft: _Draft, mapper: Mapper, sample: str) -> None:
+    def _note_gaps(self, draft: Draft, mapper: Mapper, sample: str) -> None:
         for gap in mapper.gaps():
             count, first = draft.gaps.get(gap, (0, sample))
             draft.gaps[gap] = (count + 1, first)
             draft.counts.unmapped += 1
 
-    def _page_write(self, draft: _Draft, page: Page, now: int) -> PageWrite:
+    def _page_write(self, draft: Draft, page: Page, now: int) -> PageWrite:
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
         write = PageWrite(

@@ -17,8 +17,9 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `first` is where its first window began. `clock` is the source's clock at its first page: nothing younger counts as read.
     `enumeration` names what it has seen, if it can prove that other records are gone; `broken` says that it cannot any more,
-    because a record had no readable id or rows kept moving. `end` and `step` bound a backfill. `read` is set once its last
-    page is stored: only the conclusion is missing.
+    because a record had no readable id or rows kept moving. `end` and `step` bound a backfill. `doubt` is the time
+    of the oldest version that came after a newer one: the next reading must see it again, to know whether it is a
+    correction. `read` is set once its last page is stored: only the conclusion is missing.
     """
 
     mode: Mode
@@ -28,6 +29,7 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     position: Position | None = None
     clock: int | None = None
     high: int | None = None
+    doubt: int | None = None
     enumeration: str | None = None
     broken: bool = False
     fetched: int = 0
@@ -97,6 +99,8 @@ def proven_cursor(stream: Stream, reading: Reading, before: int | None) -> int |
         found.append(reading.clock - _ms(stream.cursor.safety_lag))
     if not found:
         return before
+    if reading.doubt is not None:
+        found.append(reading.doubt)
     return min(found) if before is None else max(before, min(found))
 
 

@@ -32,7 +32,8 @@ from hub.store.state import read_state
 from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.conclude import conclude, give_up
-from hub.sync.decide import Decider, Record
+from hub.sync.decide import Decider
+from hub.sync.draft import Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
@@ -265,6 +266,9 @@ class StreamRun:
         reading.high = max((at for at in (*changed, reading.high) if at is not None), default=None)
         if reading.clock is None:
             reading.clock = source_now
+        if not self._job.stream.log:
+            doubts = (*(item.source_updated_at for item in write.stale), reading.doubt)
+            reading.doubt = min((at for at in doubts if at is not None), default=None)
         reading.broken = reading.broken or write.unidentified or not page.steady
         reading.fetched += write.counts.fetched
         reading.pages += 1

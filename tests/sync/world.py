@@ -1,10 +1,10 @@
 """A simulated world: an upstream that lives while the hub reads it, and a hub that dies, is fenced and comes again.
 
-One seed is one world. Upstream inserts, updates, withdraws and brings back records, commits late with old timestamps, gives
-several records one timestamp, moves rows between pages by changing them, steps its clock five minutes either way or to the
-year 2999, lets tokens expire and fails in every way; processes die before or after any commit or in the middle of a fetch,
-are paused until another owner takes over, are stopped. Afterwards: store = truth, history monotone, accounting closed,
-feed complete, and nothing was ever buried that was there all the time.
+One seed is one world. Upstream inserts, updates, withdraws and brings back records, commits late with old timestamps,
+gives several records one timestamp, moves rows between pages by changing them, steps its clock five minutes either way
+or to the year 2999, lets tokens expire and fails in every way; processes die before or after any commit or in the
+middle of a fetch, are paused until another owner takes over, are stopped. Afterwards: store = truth, history monotone,
+accounting closed, feed complete, and nothing was ever buried that was there all the time.
 """
 
 import random
@@ -29,12 +29,11 @@ from hub.errors import (
 )  # fmt: skip
 from hub.store import deletions
 from hub.store.page import Counts
-from hub.sync.result import RunResult
 
 __all__ = ["World", "play"]
 
 MINUTE = 60_000
-#: Rows are committed at most so long after the instant they carry; the stream's lookback (10 min) covers this and a clock step.
+#: Rows are committed at most so long after the instant they carry; the lookback (10 min) covers this and a clock step.
 LATEST = 4 * MINUTE
 STEP = 5 * MINUTE
 JUMP = int(datetime(2999, 1, 1, tzinfo=UTC).timestamp() * 1000) - START
@@ -143,8 +142,8 @@ class World:
             self.write_state(self.random.choice(self.ids))
 
     def moment(self) -> int:
-        """A timestamp for a change: now, or some time ago because its transaction took long; whole seconds, so that many
-        are equal."""
+        """A timestamp for a change: now, or some time ago because its transaction took long. In whole seconds, so that
+        many are equal."""
         late = self.random.randrange(LATEST) if self.random.random() < 0.3 else 0
         return (self.source_now - late) // 1000 * 1000
 
@@ -164,6 +163,9 @@ class World:
             self.withdrawn.insert(0, present)
             self.absent_at[identity] = self.tick
             self.tell(f"{identity} goes")
+        elif lot < 0.35:
+            self.put(present | {"touched": self.tick})
+            self.tell(f"{identity} is touched")
         else:
             self.put(self.fresh(identity))
             self.tell(f"{identity} changes")
@@ -187,6 +189,10 @@ class World:
         self.made += 1
         operation = self.random.choice("iuuud")
         row = self.fresh(identity) | {"op": operation, "no": self.made, "order": f"{self.made:06}"}
+        mine = [former for former in self.upstream.records if former["id"] == identity]
+        if mine and mine[-1]["at"] > self.clock.now - LATEST and self.random.random() < 0.4:
+            # Nothing of it that is mapped is new, or only the operation.
+            row |= {key: mine[-1][key] for key in ("at", "title", "who")}
         self.upstream.records.append(row)
         self.promised[identity] = True
         self.tell(f"{identity} {operation} at {row['at'] - START}")
@@ -249,7 +255,7 @@ class World:
         self.clock.now += 91_000
 
     def taken_over(self, full: bool) -> None:
-        """A run is paused before one of its commits until its lease has run out and another owner has done a whole run."""
+        """A run is paused before a commit until its lease has run out and another owner has done a whole run."""
         pause, done = self.random.randrange(4, 9), []
         other = replace(self.rig, store=open_store(self.store.url, kind=Mortal), owner="another")
         self.still = True
