@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from hub.config.places import Places
 from hub.config.reading import read_section
+from hub.config.secrets import open_to_others
 from hub.config.values import Duration, Schedule, Start, Zone
 from hub.errors import ConfigError
 
@@ -160,6 +161,11 @@ class SourceSettings(SharedSettings):
         try:
             context = ssl.create_default_context(cafile=str(self.ca_bundle) if self.ca_bundle else None)
             if self.client_cert is not None:
+                if open_to_others(self.client_cert.stat().st_mode):
+                    raise ConfigError(
+                        "others can read {path}, which holds the private key of source {source}",
+                        remedy="chmod 600 {path}", source=self._name, path=self.client_cert,
+                    )
                 context.load_cert_chain(str(self.client_cert))
         except (OSError, ssl.SSLError) as exc:
             raise ConfigError(

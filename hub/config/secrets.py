@@ -15,7 +15,7 @@ from hub.config.places import KeyPath, Places
 from hub.config.redact import redactor
 from hub.errors import ConfigError
 
-__all__ = ["FromReference", "References", "literal_password", "literal_secrets", "secret_values"]
+__all__ = ["FromReference", "References", "literal_password", "literal_secrets", "open_to_others", "secret_values"]
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
 
@@ -75,12 +75,17 @@ class References:
                 "{place}: {key} refers to {path}, which cannot be read as text: {why}",
                 remedy="check the file and its owner", place=place, key=key, path=file, why=type(exc).__name__,
             ) from None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if open_to_others(mode):
             raise ConfigError(
                 "{place}: {key} refers to {path}, which others can read",
                 remedy="chmod 600 {path}", place=place, key=key, path=file,
             )
         return text.strip()
+
+
+def open_to_others(mode: int) -> bool:
+    """Whether a file's mode lets anybody but its owner at it."""
+    return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def literal_secrets(value: Any, raw: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
