@@ -127,9 +127,14 @@ class LogsItsKey(Twin):
         return super().fetch(stream, window, position)
 
 
-class ShowsNothingWithoutWindow(Twin):
+class ShowsAWindowOnce(Twin):
+    shown: ClassVar[set[Any]] = set()
+
     def fetch(self, stream: Stream, window: Window, position: Any) -> Page:
-        return super().fetch(stream, window, position) if window.since else Page([], None, now())
+        if position is None and window.since in self.shown:
+            return Page([], None, now())
+        self.shown.add(window.since)
+        return super().fetch(stream, window, position)
 
 
 class NeverForgets(Twin):
@@ -184,7 +189,7 @@ TWINS: dict[str, type[Connector]] = {
     "empty_or_refused": connector(TakesErrorsForEmpty),
     "kill_and_resume": connector(RemembersWhatItShowed),
     "redaction": connector(LogsItsKey),
-    "reconciles": connector(ShowsNothingWithoutWindow),
+    "reconciles": connector(ShowsAWindowOnce),
     "deletes": connector(NeverForgets),
     "backfill": connector(KnowsNoEnd),
     "codes_governed": connector(NewState),
