@@ -25,9 +25,10 @@ test: $(READY) ## Run the tests on two cores
 scale: $(READY) ## Show what many workers do: speed, deaths, outages, budgets (five minutes)
 	$(BIN)/python benchmarks/scale.py $(ARGS)
 
-check: $(READY) ## Look for mistakes without changing anything: lint and types
+check: $(READY) ## Look for mistakes without changing anything: lint, types, insecure habits
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive hub connectors cli.py
 
 lint: $(READY) ## Repair what can be repaired
 	$(BIN)/ruff check --fix .

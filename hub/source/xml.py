@@ -4,7 +4,7 @@ JSON."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError  # nosec B405 # names only; defusedxml parses
 from xml.parsers import expat
 
 import msgspec

@@ -91,7 +91,7 @@ class Fetcher:
                     renewals=renewals,
                     retries=settings.retries,
                     left_s=give_up - time.monotonic(),
-                    chance=random.random(),
+                    chance=random.random(),  # nosec B311 # spreads retries, guards nothing
                 )
                 if again is None:
                     raise
