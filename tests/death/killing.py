@@ -99,10 +99,11 @@ class Mortal:
         process.communicate()
 
     def settle(self) -> None:
-        """Sync until nobody holds a lease any more; every other outcome must be a good one."""
+        """Read everything once nobody holds a lease any more; every other outcome must be a good one. Some of these systems
+        withdraw records without a word: only a complete reading finds that."""
         end = time.monotonic() + 60
         while True:
-            code, out, err = self.run("sync")
+            code, out, err = self.run("sync", "--full-refresh")
             if code == 0:
                 return
             assert code == 7, out + err
