@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hub.config.alarms import AlarmSettings
     from hub.config.environment import Environment
-    from hub.config.load import discover, load
+    from hub.config.loading import discover, load
     from hub.config.models import (
         DefaultSettings,
         EngineSettings,
@@ -47,8 +47,15 @@ __all__ = [
 _HOMES = {
     "hub.config.alarms": ("AlarmSettings",),
     "hub.config.environment": ("Environment",),
-    "hub.config.load": ("discover", "load"),
-    "hub.config.models": ("DefaultSettings", "EngineSettings", "PluginSettings", "RetentionSettings", "SourceSettings", "StoreSettings"),
+    "hub.config.loading": ("discover", "load"),
+    "hub.config.models": (
+        "DefaultSettings",
+        "EngineSettings",
+        "PluginSettings",
+        "RetentionSettings",
+        "SourceSettings",
+        "StoreSettings",
+    ),
     "hub.config.redact": ("RedactingFormatter", "Redactor", "redactor"),
     "hub.config.settings": ("Settings", "SourceProblem"),
     "hub.config.values": ("Schedule", "Start", "duration", "duration_text"),

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hub.config.alarms import AlarmSettings
-from hub.config.load import FILE_NAME
+from hub.config.loading import FILE_NAME
 from hub.config.models import (
     KEY_BYTES,
     DefaultSettings,
@@ -48,8 +48,10 @@ def create_project(folder: Path, translate: Callable[[str], str] = str) -> Path:
         file.write_text(example_text(translate), "utf-8")
     except OSError as exc:
         raise ConfigError(
-            "{path} cannot be written: {why}", remedy="check the folder and its owner",
-            path=exc.filename or file, why=type(exc).__name__,
+            "{path} cannot be written: {why}",
+            remedy="check the folder and its owner",
+            path=exc.filename or file,
+            why=type(exc).__name__,
         ) from exc
     return file
 
@@ -64,10 +66,12 @@ def _write_key(path: Path) -> None:
 
 def example_text(translate: Callable[[str], str] = str) -> str:
     """hub.toml with every setting explained and its default as a comment; only the key is set."""
-    lines = _comment(translate(
-        "Settings of the hub. A line that begins with # shows a default or an example. Secrets are written as"
-        " ${env:NAME} or ${file:PATH}; a variable HUB_SECTION__KEY overrides a line."
-    ))
+    lines = _comment(
+        translate(
+            "Settings of the hub. A line that begins with # shows a default or an example. Secrets are written as"
+            " ${env:NAME} or ${file:PATH}; a variable HUB_SECTION__KEY overrides a line."
+        )
+    )
     given = {("store", "url"): StoreSettings().url, ("store", "key"): f"${{file:{KEY_FILE}}}"}
     sections: list[tuple[str, type[BaseModel]]] = [
         ("store", StoreSettings), ("defaults", DefaultSettings),

@@ -94,9 +94,9 @@ class Schedule(_FromText):
         text = str(value).strip()
         if len(text.split()) == 5:
             try:
-                # Only whether the line can be read is asked here; any instant will do.
-                CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
-            except CronSimError:
+                # Only whether the line can be read and ever comes due is asked here; any instant will do.
+                next(CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)))
+            except (CronSimError, StopIteration):
                 raise PydanticCustomError("schedule", "not a schedule") from None
             return cls(text, cron=text)
         try:

@@ -106,8 +106,10 @@ class _Reader:
         table = self.raw.get(name, {})
         if not isinstance(table, dict):
             raise ConfigError(
-                "{place}: {key} must be a table", remedy="write it as [{key}]",
-                place=self.places.of((name,)), key=name,
+                "{place}: {key} must be a table",
+                remedy="write it as [{key}]",
+                place=self.places.of((name,)),
+                key=name,
             )
         return table
 
@@ -126,7 +128,8 @@ class _Reader:
                 ConfigError(
                     "{place}: {key} is no source section",
                     remedy="write [sources.NAME] with small letters, digits and single underscores",
-                    place=places.of(()), key=places.key(()),
+                    place=places.of(()),
+                    key=places.key(()),
                 ),
             )
         try:
@@ -176,8 +179,10 @@ def _lay_over(raw: dict[str, Any], path: tuple[str, ...], value: Any, variable: 
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
             raise ConfigError(
-                "{variable} goes into {part}, which is no table", remedy="correct the variable's name",
-                variable=variable, part=part,
+                "{variable} goes into {part}, which is no table",
+                remedy="correct the variable's name",
+                variable=variable,
+                part=part,
             )
         table = inner
     table[path[-1]] = value
@@ -192,4 +197,3 @@ def _absolute_sqlite(url: str, folder: Path) -> str:
 
 def _from_folder(path: Path | None, folder: Path) -> Path | None:
     return folder / path if path else None
-
