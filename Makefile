@@ -26,12 +26,14 @@ scale: $(READY) ## Show what many workers do: speed, deaths, outages, budgets (f
 	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 check: $(READY) ## Look for mistakes without changing anything: lint, types, insecure habits
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive hub connectors cli.py
 
 lint: $(READY) ## Repair what can be repaired
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 chaos: $(READY) ## Simulated worlds, real kills and every fault, many times over (HUB_WORLDS, HUB_KILLS, HUB_SEED)
 	$(BIN)/python -m tests.chaos

@@ -20,7 +20,10 @@ _ALSO = {
     "first_seen_at": ("When the hub first saw the record (UTC).", "every stream"),
     "changed_at": ("When the hub stored the present version (UTC).", "every stream"),
     "deleted_at": ("When the record was found withdrawn upstream; null while it lives (UTC).", "every stream"),
-    "deletion": ("`source`: the source said so; `enumeration`: a complete reading no longer showed it.", "every stream"),
+    "deletion": (
+        "`source`: the source said so; `enumeration`: a complete reading no longer showed it.",
+        "every stream",
+    ),
     "revision": ("1 for the first version, counting up with every change a consumer can see.", "every stream"),
     "mapping": ("The mapping that made this version.", "every stream"),
     "mapping_version": ("Its version.", "every stream"),
@@ -62,7 +65,7 @@ def schema_page() -> str:
         "",
         "`id` = `inc_` + the first 26 characters of base32(SHA-256(canonical JSON of [source key, stream, native id])), lower case.",
         'Test vector: source `hotline_8890`, stream `work_orders`, native id `"250910171327424509"` →',
-        "`inc_ntthui75ec6pvkpnvoe3kwtpzk`. A native id is its JSON text, so `5` and `\"5\"` are two records.",
+        '`inc_ntthui75ec6pvkpnvoe3kwtpzk`. A native id is its JSON text, so `5` and `"5"` are two records.',
         "",
         "People (reporters, natural-person subjects: names, phones, ID numbers, home addresses) are in no view: they are kept",
         "encrypted in the store.",
@@ -78,7 +81,7 @@ def mapping_page() -> str:
         "Made from `hub/mapping/definition.py` by `make docs`; do not edit. A mapping is one TOML file a stream, below a `mappings`",
         "folder; its name is its path without `.toml`. It says which path of the source's record fills which field of the incident.",
         "A path is dotted (`reporter.phone`). A key that is mapped but absent in a record sends the record to quarantine, unless it",
-        "is `optional = true`: a renamed field must never pass unseen. null and `\"\"` are null.",
+        'is `optional = true`: a renamed field must never pass unseen. null and `""` are null.',
         "",
         "```toml",
         (MAPPINGS / "grassroots_governance" / "events.toml").read_text("utf-8").rstrip(),
@@ -144,7 +147,10 @@ def _type(annotation: Any) -> str:
 
 
 def _part_fields(part: type[BaseModel]) -> list[str]:
-    return [f"`{name}`" + (f" ({info.description.rstrip('.')})" if info.description else "") for name, info in part.model_fields.items()]
+    return [
+        f"`{name}`" + (f" ({info.description.rstrip('.')})" if info.description else "")
+        for name, info in part.model_fields.items()
+    ]
 
 
 def faults_page() -> str:
@@ -169,8 +175,16 @@ def faults_page() -> str:
         "Words in “” are in the message or in the reason of the quarantined record. On the wire every page carries two records.",
     ]
     for title, cases in groups.items():
-        lines += ["", f"## {title}", "", "| no. | sent | outcome (exit code) | what comes of it |", "| --- | --- | --- | --- |"]
-        lines += [f"| {one.id} | {_cell(one.sends)} | {one.outcome} ({one.code}) | {_cell(one.line)} |" for one in cases]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| no. | sent | outcome (exit code) | what comes of it |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {one.id} | {_cell(one.sends)} | {one.outcome} ({one.code}) | {_cell(one.line)} |" for one in cases
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,30 +1,30 @@
 """Every error of the hub, in one tree. The parent says what the engine does: it is the outcome, and so the exit code.
 
-    HubError
-    ├── FailedError                 failed 1        the answer or the data cannot be used
-    │   ├── EnvelopeError                           a page answered, but not in the agreed shape
-    │   │   └── UnreadablePageError                 its rows cannot be told apart
-    │   ├── AccountingError                         the engine's own counts do not add up
-    │   └── StoreError                              the store refused or is damaged
-    ├── MisconfiguredError          misconfigured 2 the operator must change something first
-    │   ├── ConfigError
-    │   ├── MappingError
-    │   ├── PluginError
-    │   └── StoreVersionError
-    ├── PartialError                partial 3       some records were set aside; the rest is safe
-    │   └── BudgetSpentError                        too many records in quarantine
-    ├── RefusedError                refused 4       the source does not let us in
-    │   ├── LoginPageError                          HTML where data was asked for
-    │   └── TokenExpiredError                       sign in again and repeat
-    ├── UnavailableError            unavailable 5   ask again later
-    │   ├── DeadlineError                           took longer than allowed
-    │   └── RateLimitedError                        asked too often; knows when to come back
-    │       └── QuotaSpentError                     the day's quota is spent; not repeated
-    ├── BreachedError               breached 6      freshness, reconciliation, suspicious emptiness
-    │   └── SuspiciousEmptinessError
-    ├── BusyError                   busy 7          another process holds the lease
-    │   └── FencedError             fenced 7        the lease was lost while running
-    └── InterruptedByOperatorError  interrupted 130 stopped after a clean flush
+HubError
+├── FailedError                 failed 1        the answer or the data cannot be used
+│   ├── EnvelopeError                           a page answered, but not in the agreed shape
+│   │   └── UnreadablePageError                 its rows cannot be told apart
+│   ├── AccountingError                         the engine's own counts do not add up
+│   └── StoreError                              the store refused or is damaged
+├── MisconfiguredError          misconfigured 2 the operator must change something first
+│   ├── ConfigError
+│   ├── MappingError
+│   ├── PluginError
+│   └── StoreVersionError
+├── PartialError                partial 3       some records were set aside; the rest is safe
+│   └── BudgetSpentError                        too many records in quarantine
+├── RefusedError                refused 4       the source does not let us in
+│   ├── LoginPageError                          HTML where data was asked for
+│   └── TokenExpiredError                       sign in again and repeat
+├── UnavailableError            unavailable 5   ask again later
+│   ├── DeadlineError                           took longer than allowed
+│   └── RateLimitedError                        asked too often; knows when to come back
+│       └── QuotaSpentError                     the day's quota is spent; not repeated
+├── BreachedError               breached 6      freshness, reconciliation, suspicious emptiness
+│   └── SuspiciousEmptinessError
+├── BusyError                   busy 7          another process holds the lease
+│   └── FencedError             fenced 7        the lease was lost while running
+└── InterruptedByOperatorError  interrupted 130 stopped after a clean flush
 """
 
 from collections.abc import Callable, Iterable

@@ -12,7 +12,19 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-__all__ = ["ATTACHMENT_KINDS", "Attachment", "Flag", "Incident", "IncidentIds", "Kind", "Party", "Reference", "Status", "Step", "incident_id"]
+__all__ = [
+    "ATTACHMENT_KINDS",
+    "Attachment",
+    "Flag",
+    "Incident",
+    "IncidentIds",
+    "Kind",
+    "Party",
+    "Reference",
+    "Status",
+    "Step",
+    "incident_id",
+]
 
 
 class Kind(StrEnum):
@@ -122,13 +134,14 @@ class Incident(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(
-        pattern=r"^inc_[a-z2-7]{26}$", description="Stable id made from source key, stream and native id.",
+        pattern=r"^inc_[a-z2-7]{26}$",
+        description="Stable id made from source key, stream and native id.",
         examples=["inc_ntthui75ec6pvkpnvoe3kwtpzk"],
     )
     source: str = Field(description="Key of the source, fixed at its first sync.", examples=["hotline_8890"])
     stream: str = Field(description="Stream within the source.", examples=["work_orders"])
     native_id: str = Field(
-        description="The record's id upstream, as JSON text (`5` and `\"5\"` differ).", examples=['"250910171327424509"']
+        description='The record\'s id upstream, as JSON text (`5` and `"5"` differ).', examples=['"250910171327424509"']
     )
     kind: Kind = Field(description="What sort of record it is.")
     status: Status | None = Field(None, description="Where it stands; null if the source's records have no status.")
@@ -138,7 +151,9 @@ class Incident(BaseModel):
     title: Text | None = Field(None, description="Short text naming the matter.")
     description: Text | None = Field(None, description="What is the matter, in the reporter's or officer's words.")
     category: Text | None = Field(
-        None, description="Hub category (GB/T 30428 classes as base), `unmapped` if the code is unknown.", examples=["0102"]
+        None,
+        description="Hub category (GB/T 30428 classes as base), `unmapped` if the code is unknown.",
+        examples=["0102"],
     )
     source_category: Text | None = Field(None, description="The source's own category code or word.")
     source_category_text: Text | None = Field(None, description="The source's own text for that code.")
@@ -149,9 +164,12 @@ class Incident(BaseModel):
     reported_at: AwareDatetime | None = Field(None, description="When the source received it (UTC).")
     source_updated_at: AwareDatetime | None = Field(None, description="When the source last changed it (UTC).")
     closed_at: AwareDatetime | None = Field(None, description="When the source closed it (UTC).")
-    due_at: AwareDatetime | None = Field(None, description="Deadline of the whole matter as the source states it (UTC).")
+    due_at: AwareDatetime | None = Field(
+        None, description="Deadline of the whole matter as the source states it (UTC)."
+    )
     region: Text | None = Field(
-        None, description="Most precise region code known: 6 digits GB/T 2260, 9 with township, 12 with village.",
+        None,
+        description="Most precise region code known: 6 digits GB/T 2260, 9 with township, 12 with village.",
         examples=["330702001"],
     )
     town: Text | None = Field(None, description="The first 9 digits of `region`, null if it is shorter.")
@@ -168,7 +186,8 @@ class Incident(BaseModel):
     unit_code: Text | None = Field(None, description="Code of that unit in the source.")
     officers: list[str] = Field(default_factory=list, description="Officers on the matter, in the source's order.")
     subject_kind: Literal["organization", "person"] | None = Field(
-        None, description="What the subject (行政相对人) is. A natural person's name and number sit in the person table."
+        None,
+        description="What the subject (行政相对人) is. A natural person's name and number sit in the person table.",
     )
     subject_name: Text | None = Field(None, description="Name of the subject if it is an organisation.")
     subject_code: Text | None = Field(None, description="Credit code of the subject if it is an organisation.")

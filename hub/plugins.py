@@ -79,7 +79,8 @@ class _Plugin:
         if self.overdue is not None and self.overdue.is_alive():
             raise PluginError(
                 "{plugin} has still not come back from an earlier call of a hook",
-                remedy="remove the plugin or report it to its author", plugin=self.name,
+                remedy="remove the plugin or report it to its author",
+                plugin=self.name,
             )
         log.debug("hook %s of %s", hook, self.name, extra={"action": "hook_called", "plugin": self.name})
         answer: list[Any] = []
@@ -99,14 +100,19 @@ class _Plugin:
             raise PluginError(
                 "{plugin}: hook {hook} took longer than {seconds} s",
                 remedy="report it to the plugin's author, or raise [plugins] deadline",
-                plugin=self.name, hook=hook, seconds=f"{deadline_s:g}",
+                plugin=self.name,
+                hook=hook,
+                seconds=f"{deadline_s:g}",
             )
         if failure and isinstance(failure[0], PluginError):
             raise failure[0].within(plugin=self.name)
         if failure:
             raise PluginError(
-                "{plugin}: hook {hook} raised {error}", remedy="see the log for its traceback; report it to its author",
-                plugin=self.name, hook=hook, error=type(failure[0]).__name__,
+                "{plugin}: hook {hook} raised {error}",
+                remedy="see the log for its traceback; report it to its author",
+                plugin=self.name,
+                hook=hook,
+                error=type(failure[0]).__name__,
             ) from failure[0]
         return answer
 
@@ -135,7 +141,8 @@ class Plugins:
                 "there is no connector {connector}", remedy="did you mean {nearest}?", connector=name, nearest=guess
             )
         raise PluginError(
-            "there is no connector {connector}", remedy="`hub plugins` lists what there is, and what is broken",
+            "there is no connector {connector}",
+            remedy="`hub plugins` lists what there is, and what is broken",
             connector=name,
         )
 
@@ -175,8 +182,11 @@ class Plugins:
         for name in names:
             if name in self._providers or names.count(name) > 1:
                 raise PluginError(
-                    "{plugin} brings {thing}, which {other} brings already", remedy="uninstall one of the two",
-                    plugin=plugin.name, thing=name, other=self._providers.get(name, plugin.name),
+                    "{plugin} brings {thing}, which {other} brings already",
+                    remedy="uninstall one of the two",
+                    plugin=plugin.name,
+                    thing=name,
+                    other=self._providers.get(name, plugin.name),
                 )
         self._providers.update(dict.fromkeys(names, plugin.name))
         self.connectors.update((connector.name, connector) for connector in connectors)
@@ -190,8 +200,10 @@ class Plugins:
         for answer in self._ask_all(plugin, "hub_transforms"):
             if not isinstance(answer, Mapping):
                 raise PluginError(
-                    "{plugin}: hook {hook} must return a mapping", remedy="report it to the plugin's author",
-                    plugin=plugin.name, hook="hub_transforms",
+                    "{plugin}: hook {hook} must return a mapping",
+                    remedy="report it to the plugin's author",
+                    plugin=plugin.name,
+                    hook="hub_transforms",
                 )
             found.update(answer)
         return found
@@ -203,8 +215,10 @@ class Plugins:
         answers = self._ask_all(plugin, hook)
         if not all(isinstance(answer, Iterable) for answer in answers):
             raise PluginError(
-                "{plugin}: hook {hook} must return a list", remedy="report it to the plugin's author",
-                plugin=plugin.name, hook=hook,
+                "{plugin}: hook {hook} must return a list",
+                remedy="report it to the plugin's author",
+                plugin=plugin.name,
+                hook=hook,
             )
         return [item for answer in answers for item in answer]
 
@@ -258,7 +272,10 @@ def _refuse_before_import(entry: EntryPoint, seen: set[str]) -> None:
         raise PluginError(
             "{plugin} is made for {group}, this hub takes {own}",
             remedy="install a version of {distribution} made for {own}",
-            plugin=entry.name, group=entry.group, own=GROUP, distribution=_distribution(entry),
+            plugin=entry.name,
+            group=entry.group,
+            own=GROUP,
+            distribution=_distribution(entry),
         )
     if entry.name in seen:
         raise PluginError(
@@ -303,7 +320,8 @@ def _register(entry: EntryPoint) -> _Plugin:
     except pluggy.PluginValidationError as exc:
         raise PluginError(
             "{plugin} has a hook with arguments the hub does not give",
-            remedy="compare its arguments with hub/hookspecs.py", plugin=entry.name,
+            remedy="compare its arguments with hub/hookspecs.py",
+            plugin=entry.name,
         ) from exc
     return _Plugin(entry.name, manager)
 
@@ -314,18 +332,24 @@ def _import(entry: EntryPoint) -> object:
     except ModuleNotFoundError as exc:
         if exc.name and entry.module.split(".")[0] == exc.name.split(".")[0]:
             raise PluginError(
-                "{plugin}: its own module {module} is not there", remedy="install {distribution} again",
-                plugin=entry.name, module=exc.name, distribution=_distribution(entry),
+                "{plugin}: its own module {module} is not there",
+                remedy="install {distribution} again",
+                plugin=entry.name,
+                module=exc.name,
+                distribution=_distribution(entry),
             ) from exc
         raise PluginError(
             "{plugin} needs {module}, which is not installed",
             remedy="install it beside the hub, then run `hub plugins`",
-            plugin=entry.name, module=exc.name,
+            plugin=entry.name,
+            module=exc.name,
         ) from exc
     except (Exception, SystemExit) as exc:
         raise PluginError(
-            "{plugin} cannot be imported: {error}", remedy="see the log for its traceback; report it to its author",
-            plugin=entry.name, error=type(exc).__name__,
+            "{plugin} cannot be imported: {error}",
+            remedy="see the log for its traceback; report it to its author",
+            plugin=entry.name,
+            error=type(exc).__name__,
         ) from exc
     return module
 
@@ -339,8 +363,11 @@ def _check_names(name: str, module: object, manager: pluggy.PluginManager) -> No
             continue
         if attribute not in _HOOKS:
             raise PluginError(
-                "{plugin}: {hook} is not a hook", remedy="did you mean {nearest}?",
-                plugin=name, hook=attribute, nearest=nearest(attribute, _HOOKS) or ", ".join(sorted(_HOOKS)),
+                "{plugin}: {hook} is not a hook",
+                remedy="did you mean {nearest}?",
+                plugin=name,
+                hook=attribute,
+                nearest=nearest(attribute, _HOOKS) or ", ".join(sorted(_HOOKS)),
             )
         if manager.parse_hookimpl_opts(module, attribute) is None:
             raise PluginError(
@@ -355,13 +382,17 @@ def _connectors(plugin: _Plugin, found: Iterable[Any]) -> "Iterator[type[Connect
         if not (isinstance(connector, type) and issubclass(connector, Connector)):
             raise PluginError(
                 "{plugin}: hub_connectors returns something that is no Connector class",
-                remedy="return classes, not instances", plugin=plugin.name,
+                remedy="return classes, not instances",
+                plugin=plugin.name,
             )
         for attribute in ("name", "title", "title_en"):
             if not isinstance(getattr(connector, attribute, None), str):
                 raise PluginError(
-                    "{plugin}: connector {connector} has no {attribute}", remedy="add it to the class",
-                    plugin=plugin.name, connector=connector.__name__, attribute=attribute,
+                    "{plugin}: connector {connector} has no {attribute}",
+                    remedy="add it to the class",
+                    plugin=plugin.name,
+                    connector=connector.__name__,
+                    attribute=attribute,
                 )
         yield connector
 
@@ -370,7 +401,9 @@ def _folder(plugin: _Plugin, folder: Any) -> Path:
     path = Path(folder)
     if not path.is_dir():
         raise PluginError(
-            "{plugin}: mapping folder {folder} is not there", remedy="install the plugin again",
-            plugin=plugin.name, folder=path,
+            "{plugin}: mapping folder {folder} is not there",
+            remedy="install the plugin again",
+            plugin=plugin.name,
+            folder=path,
         )
     return path

@@ -21,7 +21,7 @@ from hub.mapping.mapping import Mappings
 from hub.source.stream import Cursor, Stream, Transport
 from hub.store.crypto import Keyring
 from hub.store.feed import FeedChange, changes_after
-from hub.store.migrate import upgrade
+from hub.store.migrate import current_schema, upgrade
 from hub.store.raw import raw_of
 from hub.store.store import Store, Transaction
 from hub.sync.job import Hooks, StreamJob
@@ -140,7 +140,7 @@ def open_store(url: str, *, kind: type[Store] = Store, key: bytes = KEY) -> Any:
         if not path.exists() and key == KEY and _templates[os.getpid()].exists():
             shutil.copy(_templates[os.getpid()], path)
     store = kind(url, Keyring(key))
-    if not url.startswith("sqlite:///") or key != KEY:
+    if (not url.startswith("sqlite:///") or key != KEY) and current_schema(store) is None:
         upgrade(store)
     return store
 

@@ -24,10 +24,17 @@ _PAGE = 1000
 
 
 @click.command("changes", cls=Command)
-@click.option("--after", type=click.IntRange(min=0), default=0, show_default=True, metavar="SEQ",
-              help="Only changes after this number: remember the last one you read.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N",
-              help="At most so many (default 100, with --follow all).")
+@click.option(
+    "--after",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="SEQ",
+    help="Only changes after this number: remember the last one you read.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="At most so many (default 100, with --follow all)."
+)
 @click.option("--follow", is_flag=True, help="Wait for further changes until stopped.")
 @pass_session
 def command(session: Session, after: int, limit: int | None, follow: bool) -> None:

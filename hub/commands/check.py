@@ -44,9 +44,7 @@ def command(session: Session, sources: tuple[str, ...]) -> int:
     return worst(sample.outcome for sample in samples)
 
 
-def samples_of(
-    hub: Hub, name: str, stream: str | None = None, keep: int = 1, unmask: bool = False
-) -> Iterator[Sample]:
+def samples_of(hub: Hub, name: str, stream: str | None = None, keep: int = 1, unmask: bool = False) -> Iterator[Sample]:
     """A look at each stream of a source, or at one; a source that cannot be opened is a sample with its error."""
     try:
         with hub.open(name) as source:
@@ -62,8 +60,14 @@ def _row(session: Session, sample: Sample) -> dict[str, Any]:
     codes = [f"{gap.table} {gap.code}" for gap in sample.unmapped]
     shown = {key: value for key, value in first.items() if value not in (None, [])}
     row: dict[str, Any] = {
-        "source": sample.source, "stream": sample.stream, "outcome": sample.outcome, "rows": sample.rows,
-        "total": sample.total, "mapped": sample.mapped, "bad": sample.bad, "unmapped": codes,
+        "source": sample.source,
+        "stream": sample.stream,
+        "outcome": sample.outcome,
+        "rows": sample.rows,
+        "total": sample.total,
+        "mapped": sample.mapped,
+        "bad": sample.bad,
+        "unmapped": codes,
         "error": session.wording(sample.error) if sample.error else problem or None,
     }
     if session.format == "json":

@@ -55,7 +55,10 @@ def command() -> None:
 @command.command("unmapped")
 @click.option("--source", metavar="SOURCE", help="Only this source.")
 @click.option(
-    "--csv", "target", type=click.Path(path_type=Path), metavar="FILE",
+    "--csv",
+    "target",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Also write them for a spreadsheet: fill in hub_code, then `hub codes approve FILE`.",
 )
 @pass_session

@@ -64,8 +64,9 @@ def _decide(session: Session, number: int, approve: bool, reason: str) -> None:
     word = "approved" if approve else "rejected"
     with session.store() as store:
         gone = decide(store, number, approve=approve, actor=session.actor, now=now_ms())
-        record_action(store, actor=session.actor, action=f"deletion {word}", target=str(number), reason=reason,
-                      now=now_ms())
+        record_action(
+            store, actor=session.actor, action=f"deletion {word}", target=str(number), reason=reason, now=now_ms()
+        )
     session.output.say("{count} incidents marked as deleted", count=gone)
     if session.format == "json":
         session.output.json({"number": number, "decision": word, "deleted": gone})

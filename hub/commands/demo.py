@@ -28,8 +28,14 @@ FINE = (0, 3)
 
 @click.command("demo", cls=Command)
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="The same seed, the same city.")
-@click.option("--scale", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N",
-              help="About how many records in all systems together.")
+@click.option(
+    "--scale",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="About how many records in all systems together.",
+)
 @pass_session
 def command(session: Session, seed: int, scale: int) -> None:
     """Make ./demo anew: serve a sandbox city, sync it, let it move, sync again, and show what came of it."""
@@ -65,8 +71,12 @@ def _run(*words: str) -> None:
     click.secho(f"\n$ hub {' '.join(words)}", bold=True)
     code = subprocess.run(_line(*words), check=False).returncode
     if code not in FINE:
-        raise FailedError("`hub {command}` ended with {code}", command=" ".join(words), code=code,
-                          remedy="its own line above says why")
+        raise FailedError(
+            "`hub {command}` ended with {code}",
+            command=" ".join(words),
+            code=code,
+            remedy="its own line above says why",
+        )
 
 
 def _line(*words: str) -> list[str]:

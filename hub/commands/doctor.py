@@ -30,10 +30,7 @@ def command(session: Session, alarm: bool) -> int:
                 Alarms(hub, alarm_wording(session.output)).check()
     except HubError as error:
         found = [Finding("store", error)]
-    rows = [
-        {"check": one.check, "outcome": one.outcome, "finding": session.wording(one.error)}
-        for one in found
-    ]
+    rows = [{"check": one.check, "outcome": one.outcome, "finding": session.wording(one.error)} for one in found]
     session.output.rows(rows, COLUMNS)
     if not found:
         session.output.say("{count} checks, nothing found", count=len(CHECKS) + 1)

@@ -47,8 +47,9 @@ def command() -> None:
 @click.option("--region", metavar="CODE", help="Region code or its beginning.")
 @click.option("--category", metavar="CODE", help="Hub category or its beginning; `unmapped` for those without.")
 @click.option("--since", type=MOMENT, help="Happened since: a day, an instant with offset, or a length such as P7D.")
-@click.option("--text", metavar="TEXT",
-              help="Text in title, description or address (of the last 90 days unless --since).")
+@click.option(
+    "--text", metavar="TEXT", help="Text in title, description or address (of the last 90 days unless --since)."
+)
 @click.option("--deleted", is_flag=True, help="Also what was deleted upstream.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many.")
 @pass_session
@@ -88,4 +89,3 @@ def _show(output: Output, found: dict[str, Any]) -> None:
             output.rows(rows, columns)
     output.heading(output.text("Provenance"))
     output.fields(found["provenance"])
-

@@ -26,10 +26,11 @@ def command(session: Session, folder: Path) -> None:
     with closing(Store(settings.store.url, Keyring(settings.store.secret_key()))) as store:
         schema = upgrade(store)[1]
     output = session.output
-    output.say("{file} is ready; keep a copy of {key} in a safe place: without it the store cannot be read",
-               file=file, key=file.parent / "secrets" / "store.key")
+    output.say(
+        "{file} is ready; keep a copy of {key} in a safe place: without it the store cannot be read",
+        file=file,
+        key=file.parent / "secrets" / "store.key",
+    )
     output.say("next: describe a source in it, then run `hub check`")
     if output.format == "json":
         output.json({"config": file, "schema": schema})
-
-

@@ -46,10 +46,17 @@ def rotate_(session: Session, reason: str) -> None:
         before = key_of(store)
         sealed = rotate(store, store.keyring, lambda count: None)
         record_action(
-            store, actor=session.actor, action="key rotate", target=f"{before} → {store.keyring.key_id}", reason=reason, now=now_ms()
+            store,
+            actor=session.actor,
+            action="key rotate",
+            target=f"{before} → {store.keyring.key_id}",
+            reason=reason,
+            now=now_ms(),
         )
     present.replace(present.with_name(present.name + ".old"))
     following.replace(present)
-    output.say("{count} pages sealed with the new key; put a copy of {file} in a safe place", count=sealed, file=present)
+    output.say(
+        "{count} pages sealed with the new key; put a copy of {file} in a safe place", count=sealed, file=present
+    )
     if output.format == "json":
         output.json({"pages": sealed, "key_id": store.keyring.key_id})

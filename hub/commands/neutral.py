@@ -11,9 +11,7 @@ _SEPARATORS = (0x2028, 0x2029)
 _C1 = range(0x80, 0xA0)
 #: Control characters by the pictures that Unicode has for them; the others by their number.
 _SHOWN = {number: 0x2400 + number for number in range(0x20)} | {0x7F: 0x2421}
-_SHOWN_AS: dict[int, int | str] = _SHOWN | {
-    number: f"\\u{number:04x}" for number in (*_C1, *_DIRECTION, *_SEPARATORS)
-}
+_SHOWN_AS: dict[int, int | str] = _SHOWN | {number: f"\\u{number:04x}" for number in (*_C1, *_DIRECTION, *_SEPARATORS)}
 _WITHIN_LINES = {number: shown for number, shown in _SHOWN_AS.items() if number != 0x0A}
 _WITHIN_JSON = {number: f"\\u{number:04x}" for number in (0x7F, *_C1, *_DIRECTION, *_SEPARATORS)}
 

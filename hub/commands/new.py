@@ -21,7 +21,10 @@ def command() -> None:
     "--in", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Where; default here."
 )
 @click.option(
-    "--from-sample", "sample", type=click.Path(path_type=Path), metavar="FILE",
+    "--from-sample",
+    "sample",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="JSON of the source: stream, key, cursor, zone and mapping are proposed from it, each guess marked.",
 )
 @click.option("--declarative", is_flag=True, help="A connector.toml in place of Python.")

@@ -20,9 +20,23 @@ from hub.locale import Language, title, translate
 __all__ = ["Column", "Output", "clock_time", "instant"]
 
 _COLOURS = {
-    "ok": "green", "loaded": "green", "closed": "green", "partial": "yellow", "busy": "yellow", "failing": "yellow",
-    "unmapped": "yellow", "breached": "yellow", "off": "dim", "failed": "red", "misconfigured": "red", "refused": "red",
-    "unavailable": "red", "broken": "red", "fenced": "red", "dead": "red", "interrupted": "yellow",
+    "ok": "green",
+    "loaded": "green",
+    "closed": "green",
+    "partial": "yellow",
+    "busy": "yellow",
+    "failing": "yellow",
+    "unmapped": "yellow",
+    "breached": "yellow",
+    "off": "dim",
+    "failed": "red",
+    "misconfigured": "red",
+    "refused": "red",
+    "unavailable": "red",
+    "broken": "red",
+    "fenced": "red",
+    "dead": "red",
+    "interrupted": "yellow",
 }
 
 #: Characters of an id that tables show; enough to tell records apart, and for `show` to find one.
@@ -208,4 +222,3 @@ def _span(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return str(timedelta(seconds=round(seconds)))
-

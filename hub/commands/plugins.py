@@ -51,9 +51,15 @@ def _probe_row(session: Session, name: str, found: Probe) -> dict[str, object]:
 def _row(session: Session, plugin: ListedPlugin) -> dict[str, object]:
     problem = session.wording(plugin.problem) if plugin.problem else ""
     return {
-        "name": plugin.name, "distribution": plugin.distribution, "version": plugin.version, "state": plugin.state,
-        "connectors": plugin.connectors, "tiers": _tiers(session, plugin), "reason": plugin.reason,
-        "remedy": plugin.remedy, "problem": problem,
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "state": plugin.state,
+        "connectors": plugin.connectors,
+        "tiers": _tiers(session, plugin),
+        "reason": plugin.reason,
+        "remedy": plugin.remedy,
+        "problem": problem,
     }
 
 

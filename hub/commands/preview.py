@@ -16,9 +16,7 @@ __all__ = ["command"]
 @click.option("--limit", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N", help="How many.")
 @unmask_options
 @pass_session
-def command(
-    session: Session, source: str, stream: str | None, limit: int, unmask: bool, reason: str | None
-) -> int:
+def command(session: Session, source: str, stream: str | None, limit: int, unmask: bool, reason: str | None) -> int:
     """Show raw records beside the incidents they become. Nothing is stored."""
     with session.hub() as hub:
         if unmask:

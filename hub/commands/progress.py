@@ -25,8 +25,13 @@ class SyncProgress:
         self._lock = threading.Lock()
         console = Console(stderr=True)
         self._progress = Progress(
-            SpinnerColumn(finished_text="•"), TextColumn("{task.description}"), TextColumn("{task.fields[said]}"),
-            TimeElapsedColumn(), console=console, transient=True, disable=not sys.stderr.isatty(),
+            SpinnerColumn(finished_text="•"),
+            TextColumn("{task.description}"),
+            TextColumn("{task.fields[said]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not sys.stderr.isatty(),
         )
 
     def __enter__(self) -> Self:
@@ -45,7 +50,10 @@ class SyncProgress:
         rate = counts.fetched / elapsed if elapsed else 0.0
         said = self._output.text(
             "{fetched} read, {new} new, {changed} changed, {rate}/s",
-            fetched=f"{counts.fetched:,}", new=f"{counts.new:,}", changed=f"{counts.changed:,}", rate=f"{rate:,.0f}",
+            fetched=f"{counts.fetched:,}",
+            new=f"{counts.new:,}",
+            changed=f"{counts.changed:,}",
+            rate=f"{rate:,.0f}",
         )
         self._progress.update(task, said=said)
 

@@ -89,8 +89,10 @@ def replay_(
         raise MisconfiguredError("nothing was named", remedy="give numbers, --source NAME or --all")
     with session.hub() as hub:
         forgotten = 0 if numbers else forget_files(hub.store, session.key_of(source))
-        chosen = _entries(hub, numbers) if numbers else list_quarantine(
-            hub.store, source=session.key_of(source), stream=stream
+        chosen = (
+            _entries(hub, numbers)
+            if numbers
+            else list_quarantine(hub.store, source=session.key_of(source), stream=stream)
         )
         results = _replay(session, hub, chosen)
     if forgotten:
@@ -109,8 +111,9 @@ def drop_(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     with session.store() as store:
         for number in numbers:
             drop(store, number)
-            record_action(store, actor=session.actor, action="quarantine drop", target=str(number), reason=reason,
-                          now=now_ms())
+            record_action(
+                store, actor=session.actor, action="quarantine drop", target=str(number), reason=reason, now=now_ms()
+            )
     session.output.say("{count} dropped", count=len(numbers))
     if session.format == "json":
         session.output.json({"dropped": numbers})

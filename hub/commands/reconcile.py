@@ -35,8 +35,14 @@ COLUMNS = (
 @click.command("reconcile", cls=Command)
 @click.argument("source", metavar="SOURCE")
 @click.option("--stream", metavar="STREAM", help="Only this stream.")
-@click.option("--window", type=MOMENT, default="P1D", show_default=True, metavar="WHEN",
-              help="Compare what its source changed since then.")
+@click.option(
+    "--window",
+    type=MOMENT,
+    default="P1D",
+    show_default=True,
+    metavar="WHEN",
+    help="Compare what its source changed since then.",
+)
 @click.option("--repair", is_flag=True, help="Read the window again where something is missing or outdated.")
 @pass_session
 def command(session: Session, source: str, stream: str | None, window: Start, repair: bool) -> int:

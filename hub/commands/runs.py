@@ -76,7 +76,11 @@ def _record(row: RunRow) -> dict[str, Any]:
     values = asdict(row)
     ended = row.finished_at
     return {
-        "run_id": values.pop("id"), **values.pop("counts"), **values, "started_at": instant(row.started_at),
-        "finished_at": instant(ended), "cursor": instant(row.cursor),
+        "run_id": values.pop("id"),
+        **values.pop("counts"),
+        **values,
+        "started_at": instant(row.started_at),
+        "finished_at": instant(ended),
+        "cursor": instant(row.cursor),
         "duration_s": (ended - row.started_at) / 1000 if ended is not None else None,
     }

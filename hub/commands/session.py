@@ -78,7 +78,6 @@ class Session:
             output.zone = self.settings.zone
         return output
 
-
     @contextmanager
     def store(self, *, with_key: bool = True) -> "Iterator[Store]":
         """The store, its schema and key checked, closed at the end of the block."""
@@ -125,11 +124,18 @@ def shared_options() -> list[click.Option]:
     """`--config` and `--output`, which may stand before and after a command's name; the later one counts."""
     return [
         click.Option(
-            ["--config"], type=click.Path(path_type=Path), metavar="PATH", expose_value=False, callback=_keep("config"),
+            ["--config"],
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            expose_value=False,
+            callback=_keep("config"),
             help="The hub.toml to use (also HUB_CONFIG; else the nearest one upward).",
         ),
         click.Option(
-            ["--output"], type=click.Choice(FORMATS), expose_value=False, callback=_keep("format"),
+            ["--output"],
+            type=click.Choice(FORMATS),
+            expose_value=False,
+            callback=_keep("format"),
             help="Tables for people, or JSON lines on stdout (also HUB_OUTPUT).",
         ),
     ]

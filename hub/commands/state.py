@@ -50,8 +50,12 @@ def get(session: Session, source: str, stream: str, partition: str) -> None:
     with session.store(with_key=False) as store:
         row = read_state(store, session.key_of(source) or source, stream, partition)
     if row is None:
-        raise FailedError("{source}/{stream} has no position", source=source, stream=stream,
-                          remedy="`hub state list` shows those there are")
+        raise FailedError(
+            "{source}/{stream} has no position",
+            source=source,
+            stream=stream,
+            remedy="`hub state list` shows those there are",
+        )
     session.output.record(_record(session, row), COLUMNS)
 
 
@@ -66,8 +70,9 @@ def set_(session: Session, source: str, stream: str, cursor: Start, partition: s
     key, at = session.key_of(source) or source, cursor.instant(now(), session.settings.defaults.zone)
     with session.store() as store:
         set_cursor(store, key, stream, partition, int(at.timestamp() * 1000), now_ms())
-        record_action(store, actor=session.actor, action="state set", target=f"{key}/{stream}", reason=cursor.text,
-                      now=now_ms())
+        record_action(
+            store, actor=session.actor, action="state set", target=f"{key}/{stream}", reason=cursor.text, now=now_ms()
+        )
         row = read_state(store, key, stream, partition)
     if row is not None:
         session.output.record(_record(session, row), COLUMNS)
@@ -82,8 +87,9 @@ def clear(session: Session, source: str, stream: str | None) -> None:
     key = session.key_of(source) or source
     with session.store() as store:
         count = clear_state(store, key, stream)
-        record_action(store, actor=session.actor, action="state clear", target=f"{key}/{stream or '*'}", reason="",
-                      now=now_ms())
+        record_action(
+            store, actor=session.actor, action="state clear", target=f"{key}/{stream or '*'}", reason="", now=now_ms()
+        )
     session.output.say("{count} positions forgotten", count=count)
     if session.format == "json":
         session.output.json({"cleared": count})
@@ -95,6 +101,10 @@ def _record(session: Session, row: StateRow) -> dict[str, Any]:
     if session.format == "table" and reading:
         shown = session.output.text("{mode}, {pages} pages read", mode=reading["mode"], pages=reading.get("pages", 0))
     return {
-        "source": row.source, "stream": row.stream, "partition": row.partition, "cursor": instant(row.cursor),
-        "unfinished": shown, "updated_at": instant(row.updated_at),
+        "source": row.source,
+        "stream": row.stream,
+        "partition": row.partition,
+        "cursor": instant(row.cursor),
+        "unfinished": shown,
+        "updated_at": instant(row.updated_at),
     }

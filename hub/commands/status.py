@@ -89,11 +89,21 @@ def _row(session: Session, name: str, line: StreamOverview, now: int) -> dict[st
     objective = settings.freshness.total_seconds() if settings else None
     age = (now - line.good_at) / 1000 if line.good_at is not None else None
     return {
-        "source": name, "title": "", "stream": "", "outcome": line.outcome, "finished_at": instant(line.finished_at),
-        "good_at": instant(line.good_at), "age_s": age, "freshness_s": objective,
+        "source": name,
+        "title": "",
+        "stream": "",
+        "outcome": line.outcome,
+        "finished_at": instant(line.finished_at),
+        "good_at": instant(line.good_at),
+        "age_s": age,
+        "freshness_s": objective,
         "breached": bool(age is not None and objective is not None and age > objective),
-        "lag_s": (now - line.cursor) / 1000 if line.cursor is not None else None, "living": line.living,
-        "open": line.open, "quarantined": line.quarantined, "unmapped": line.unmapped, "held": line.held,
-        "next_due_at": None, "error": line.error,
+        "lag_s": (now - line.cursor) / 1000 if line.cursor is not None else None,
+        "living": line.living,
+        "open": line.open,
+        "quarantined": line.quarantined,
+        "unmapped": line.unmapped,
+        "held": line.held,
+        "next_due_at": None,
+        "error": line.error,
     }
-

@@ -35,8 +35,12 @@ RUN_COLUMNS = (
 @click.option("--stream", metavar="STREAM", help="Only this stream of each source.")
 @click.option("--full-refresh", is_flag=True, help="Read everything again; what is gone upstream is marked as deleted.")
 @click.option("--dry-run", is_flag=True, help="Read and decide, but write nothing.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N",
-              help="Stop each stream after about N records; the next sync goes on from there.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop each stream after about N records; the next sync goes on from there.",
+)
 @pass_session
 def command(
     session: Session, sources: tuple[str, ...], stream: str | None, full_refresh: bool, dry_run: bool, limit: int | None

@@ -46,13 +46,17 @@ def usage_error(error: click.UsageError) -> HubError:
     match error:
         case click.exceptions.NoSuchCommand():
             return MisconfiguredError(
-                "there is no command {name}", remedy="`{command} --help` lists them",
-                name=error.command_name, command=command,
+                "there is no command {name}",
+                remedy="`{command} --help` lists them",
+                name=error.command_name,
+                command=command,
             )
         case click.NoSuchOption():
             return MisconfiguredError(
-                "there is no option {option}", remedy="`{command} --help` lists them",
-                option=error.option_name, command=command,
+                "there is no option {option}",
+                remedy="`{command} --help` lists them",
+                option=error.option_name,
+                command=command,
             )
         case click.MissingParameter():
             name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else error.param_hint
@@ -62,11 +66,16 @@ def usage_error(error: click.UsageError) -> HubError:
         case click.BadParameter():
             name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else error.param_hint
             return MisconfiguredError(
-                "{name} cannot be used: {why}", remedy="`{command} --help` shows how to write it",
-                name=name, why=error.message, command=command,
+                "{name} cannot be used: {why}",
+                remedy="`{command} --help` shows how to write it",
+                name=name,
+                why=error.message,
+                command=command,
             )
         case _:
             return MisconfiguredError(
-                "the command line cannot be understood: {why}", remedy="`{command} --help` shows how to write it",
-                why=error.message, command=command,
+                "the command line cannot be understood: {why}",
+                remedy="`{command} --help` shows how to write it",
+                why=error.message,
+                command=command,
             )

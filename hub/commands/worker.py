@@ -12,8 +12,13 @@ __all__ = ["command"]
 
 @click.command("worker", cls=Command)
 @click.option("--slots", type=click.IntRange(min=1), metavar="N", help="Streams read at the same time.")
-@click.option("--lane", "lanes", type=click.Choice(LANES), multiple=True,
-              help="Only this lane: live (what is due often) or bulk (what may take hours). Default: both.")
+@click.option(
+    "--lane",
+    "lanes",
+    type=click.Choice(LANES),
+    multiple=True,
+    help="Only this lane: live (what is due often) or bulk (what may take hours). Default: both.",
+)
 @pass_session
 def command(session: Session, slots: int | None, lanes: tuple[str, ...]) -> None:
     """Join the workers of this store and work until stopped; SIGTERM finishes the page in hand and hands back the

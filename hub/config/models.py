@@ -164,14 +164,18 @@ class SourceSettings(SharedSettings):
                 if open_to_others(self.client_cert.stat().st_mode):
                     raise ConfigError(
                         "others can read {path}, which holds the private key of source {source}",
-                        remedy="chmod 600 {path}", source=self._name, path=self.client_cert,
+                        remedy="chmod 600 {path}",
+                        source=self._name,
+                        path=self.client_cert,
                     )
                 context.load_cert_chain(str(self.client_cert))
         except (OSError, ssl.SSLError) as exc:
             raise ConfigError(
                 "a certificate of source {source} cannot be read: {why}",
                 remedy="check ca_bundle and client_cert in {file}",
-                source=self._name, why=type(exc).__name__, file=self._places.file,
+                source=self._name,
+                why=type(exc).__name__,
+                file=self._places.file,
             ) from exc
         return {"verify": context, "proxy": self.proxy, "trust_env": False}
 

@@ -45,12 +45,18 @@ def unknown_key(path: KeyPath, places: Places, known: Iterable[str]) -> ConfigEr
     guess = nearest(str(path[-1]), names)
     if guess:
         return ConfigError(
-            "{place}: {key} is not a setting", remedy="did you mean {nearest}?",
-            place=places.of(path), key=places.key(path), nearest=guess,
+            "{place}: {key} is not a setting",
+            remedy="did you mean {nearest}?",
+            place=places.of(path),
+            key=places.key(path),
+            nearest=guess,
         )
     return ConfigError(
-        "{place}: {key} is not a setting", remedy="known here: {known}",
-        place=places.of(path), key=places.key(path), known=", ".join(sorted(names)),
+        "{place}: {key} is not a setting",
+        remedy="known here: {known}",
+        place=places.of(path),
+        key=places.key(path),
+        known=", ".join(sorted(names)),
     )
 
 
@@ -58,7 +64,8 @@ def _literal(path: KeyPath, places: Places) -> ConfigError:
     return ConfigError(
         "{place}: {key} is a secret and stands in the file as it is",
         remedy="write ${{env:NAME}} or ${{file:PATH}} and change the secret at its source",
-        place=places.of(path), key=places.key(path),
+        place=places.of(path),
+        key=places.key(path),
     )
 
 
@@ -80,12 +87,14 @@ def _problem(model: type[BaseModel], error: dict[str, Any], places: Places, know
         case "schedule":
             return ConfigError(
                 "{place}: {key} is no schedule",
-                remedy="write five cron fields such as 0 6 * * 1-5, or an interval such as 5m or PT5M", **where,
+                remedy="write five cron fields such as 0 6 * * 1-5, or an interval such as 5m or PT5M",
+                **where,
             )
         case "start":
             return ConfigError(
                 "{place}: {key} is no start",
-                remedy="write a day (2026-01-01), an instant with offset, or a length such as P90D", **where,
+                remedy="write a day (2026-01-01), an instant with offset, or a length such as P90D",
+                **where,
             )
         case "zone":
             return ConfigError("{place}: {key} is no time zone", remedy="write a name such as Asia/Shanghai", **where)

@@ -45,9 +45,7 @@ class References:
 
     def _one(self, match: re.Match[str], places: Places, path: KeyPath) -> str:
         place, key = places.of(path), places.key(path)
-        secret = (
-            self._variable(match[2], place, key) if match[1] == "env" else self._file(Path(match[2]), place, key)
-        )
+        secret = self._variable(match[2], place, key) if match[1] == "env" else self._file(Path(match[2]), place, key)
         redactor.add([secret])
         return secret
 
@@ -56,7 +54,10 @@ class References:
         if not value:
             raise ConfigError(
                 "{place}: {key} refers to the environment variable {name}, which is not set",
-                remedy="set {name} for the hub's process", place=place, key=key, name=name,
+                remedy="set {name} for the hub's process",
+                place=place,
+                key=key,
+                name=name,
             )
         return value
 
@@ -68,17 +69,27 @@ class References:
         except FileNotFoundError:
             raise ConfigError(
                 "{place}: {key} refers to {path}, which does not exist",
-                remedy="put the secret into that file, or correct the path", place=place, key=key, path=file,
+                remedy="put the secret into that file, or correct the path",
+                place=place,
+                key=key,
+                path=file,
             ) from None
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigError(
                 "{place}: {key} refers to {path}, which cannot be read as text: {why}",
-                remedy="check the file and its owner", place=place, key=key, path=file, why=type(exc).__name__,
+                remedy="check the file and its owner",
+                place=place,
+                key=key,
+                path=file,
+                why=type(exc).__name__,
             ) from None
         if open_to_others(mode):
             raise ConfigError(
                 "{place}: {key} refers to {path}, which others can read",
-                remedy="chmod 600 {path}", place=place, key=key, path=file,
+                remedy="chmod 600 {path}",
+                place=place,
+                key=key,
+                path=file,
             )
         return text.strip()
 

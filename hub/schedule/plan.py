@@ -51,6 +51,7 @@ def plan(
 
     `ticket_of` makes the ticket of a key; `submit` gets all of them within the planning transaction.
     """
+
     def following(row: DueRow) -> int:
         rule, _, zone = row.rule.rpartition(" ")
         return _ms(next_due(rule, zone, _key(*row[:3]), now))

@@ -71,9 +71,7 @@ class ProcrastinateEngine:
                     asyncio.run(self._work(execute, pool, slots, lanes, stop))
                 except _LOST as error:
                     # The database went away under the worker; runs under way have noticed by themselves.
-                    log.warning(
-                        "the queue cannot be reached: %s", type(error).__name__, extra={"action": "queue_lost"}
-                    )
+                    log.warning("the queue cannot be reached: %s", type(error).__name__, extra={"action": "queue_lost"})
                     stop.wait(_TICK_S)
 
     def cancel(self, key: str) -> bool:

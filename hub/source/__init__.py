@@ -1,6 +1,6 @@
 """The kit connector authors use. Names are loaded when first asked for, so that starting the hub does not load httpx.
 
-    from hub.source import Connector, Stream, Endpoint, RestTransport, ...
+from hub.source import Connector, Stream, Endpoint, RestTransport, ...
 """
 
 from importlib import import_module

@@ -190,7 +190,9 @@ class SingerTransport:
             )  # fmt: skip
         except OSError as error:
             raise ConfigError(
-                "the tap {command} cannot be started: {why}", command=self._command[0], why=type(error).__name__,
+                "the tap {command} cannot be started: {why}",
+                command=self._command[0],
+                why=type(error).__name__,
                 remedy="install it in an environment of its own and name its path",
             ) from error
 

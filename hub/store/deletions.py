@@ -118,7 +118,8 @@ def _bury(
     changes = [Change("delete", row[1], row[2] + 1) for row in rows]
     keep_versions(transaction, list(full_rows(transaction, [row[0] for row in rows]).values()))
     transaction.run_many(
-        "UPDATE incident SET revision = revision + 1, deleted_at = ?, deletion = 'enumeration', changed_at = ?, run = ? WHERE key = ?",
+        "UPDATE incident SET revision = revision + 1, deleted_at = ?, deletion = 'enumeration', changed_at = ?, run = ?"
+        " WHERE key = ?",
         [(now, now, run, row[0]) for row in rows],
     )
     transaction.run("UPDATE run SET tombstoned = tombstoned + ? WHERE id = ?", (len(rows), run))

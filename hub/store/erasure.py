@@ -14,7 +14,7 @@ from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
 from hub.store.crypto import keyed_mark
 from hub.store.page import RawPage
-from hub.store.people import holds_mark, searchable, sealed_people
+from hub.store.people import holds_mark, sealed_people, searchable
 from hub.store.raw import OpenPage, open_page
 from hub.store.store import Store, Transaction
 

@@ -60,9 +60,7 @@ def prune(store: Store, keep: RetentionSettings, now: datetime, stop: Callable[[
     if keep.quarantine is not None:
         settled = before(keep.quarantine)
         done.quarantine = steps(
-            lambda transaction: _rows(
-                transaction, "quarantine", "id", "status <> 'open' AND last_seen_at < ?", settled
-            )
+            lambda transaction: _rows(transaction, "quarantine", "id", "status <> 'open' AND last_seen_at < ?", settled)
         )
     if keep.runs is not None:
         ended = before(keep.runs)

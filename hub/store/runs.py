@@ -8,7 +8,16 @@ from hub.errors import Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
 
-__all__ = ["RunRow", "close_run", "list_runs", "open_run", "read_run", "remember_source", "running_workers", "source_key"]
+__all__ = [
+    "RunRow",
+    "close_run",
+    "list_runs",
+    "open_run",
+    "read_run",
+    "remember_source",
+    "running_workers",
+    "source_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,8 @@ def open_run(
             (Outcome.DEAD, now, source, stream, partition, Outcome.RUNNING),
         )
         transaction.run(
-            "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (run, source, stream, partition, mode, Outcome.RUNNING, now, lease.owner, lease.token),
         )
 

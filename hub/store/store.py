@@ -178,7 +178,8 @@ def _engine(url: str) -> sqlalchemy.Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        # synchronous=FULL: a consumer that has read a change must find it again after a power cut, or it would miss its successor.
+        # synchronous=FULL: a consumer that has read a change must find it again after a power cut, or it would miss its
+        # successor.
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",

@@ -169,7 +169,7 @@ Table(
     Column("position", Text),
 )
 
-# What a complete enumeration has seen: incident keys, 8 bytes each, one row a page; gone once the enumeration is proven or dropped.
+# What a complete enumeration has seen: incident keys, 8 bytes each, one row a page; gone once it is proven or dropped.
 Table(
     "seen_page",
     metadata,

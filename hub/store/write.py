@@ -12,8 +12,8 @@ from hub.errors import FencedError, StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
-from hub.store.people import sealed_people
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
+from hub.store.people import sealed_people
 from hub.store.store import ConflictError, Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS
 
@@ -21,7 +21,8 @@ __all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put
 
 _CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
 _REVISION_COLUMNS = (
-    "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run", "changed_at", "deleted_at",
+    "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run",
+    "changed_at", "deleted_at",
 )  # fmt: skip
 _UPDATED = (
     *MAPPED_COLUMNS,
@@ -118,7 +119,8 @@ def _write_raw(
         raise StoreVersionError("the store's key was changed while this ran", remedy="start the hub again")
     number = _allocate(transaction, "raw_page", 1)
     columns = (
-        "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id", "body", "people", "marks",
+        "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id",
+        "body", "people", "marks",
     )  # fmt: skip
     row = (
         number, page.source, page.stream, page.run, page.now, page.raw.source_clock, page.raw.mapping, page.raw.zone,

@@ -168,7 +168,9 @@ class StreamRun:
         decider = Decider(self._store, job, self.result.run_id)
         while not self._reading.read:
             if self._stop.is_set():
-                raise InterruptedByOperatorError("stopped between two windows", remedy="the next run goes on from there")
+                raise InterruptedByOperatorError(
+                    "stopped between two windows", remedy="the next run goes on from there"
+                )
             if not self._walk(lease, fetcher, decider):
                 return
         if lease is not None:

@@ -176,9 +176,7 @@ class Hub:
         return results
 
     @staticmethod
-    def _failed(
-        name: str, stream: str | None, error: HubError, done: Callable[[RunResult], None] | None
-    ) -> RunResult:
+    def _failed(name: str, stream: str | None, error: HubError, done: Callable[[RunResult], None] | None) -> RunResult:
         failed = RunResult(source=name, stream=stream or "", outcome=error.outcome, error=error.within(source=name))
         if done is not None:
             done(failed)

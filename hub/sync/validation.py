@@ -72,8 +72,10 @@ def _sources(settings: Settings, plugins: Plugins, mappings: Mappings) -> Iterat
         for stream in streams:
             if stream.mapping not in mappings.names:
                 missing = MappingError(
-                    "stream {stream} names the mapping {name}, which there is not", stream=stream.name,
-                    name=stream.mapping, remedy="install the plugin that brings it, or write it",
+                    "stream {stream} names the mapping {name}, which there is not",
+                    stream=stream.name,
+                    name=stream.mapping,
+                    remedy="install the plugin that brings it, or write it",
                 )
                 yield Finding(name, missing)
 

@@ -22,7 +22,7 @@ def usual_volume(volumes: Mapping[int, int], hour: int, zone: ZoneInfo) -> float
     `volumes`: new and changed records by hours since the epoch; an hour without a good run is absent and says
     nothing. Usual is the median of the same hour of the day and its neighbours on days of the same type (working
     week or weekend in `zone`; moved holidays are not known), of four weeks at least and eight samples, the last day
-    left out. """
+    left out."""
     if hour not in volumes:
         return None
     now = _local(hour, zone)

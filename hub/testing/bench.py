@@ -151,7 +151,8 @@ class SampleBench(_Common):
             for stream in source.streams:
                 if not isinstance(stream.endpoint, Endpoint):
                     raise ConfigError(
-                        "the kit can simulate REST sources only; {stream} is none", stream=stream.name,
+                        "the kit can simulate REST sources only; {stream} is none",
+                        stream=stream.name,
                         remedy="name a system of the sandbox in the quality file, or test it with hub.testing.project",
                     )
                 samples = _samples(home / quality.samples / f"{stream.name}.json")
@@ -346,7 +347,9 @@ def _samples(path: Path) -> list[dict[str, Any]]:
         found = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(
-            "the samples {path} cannot be read: {why}", path=path, why=type(error).__name__,
+            "the samples {path} cannot be read: {why}",
+            path=path,
+            why=type(error).__name__,
             remedy="write a JSON list of records as the source sends them",
         ) from error
     if not found:

@@ -122,7 +122,9 @@ def _on_paper(connector: type[Connector], name: str, quality: Quality, home: Pat
 
 
 def _streams(connector: type[Connector], quality: Quality, home: Path) -> Iterator[Any]:
-    with tempfile.TemporaryDirectory(prefix="hub-conformance-") as folder, open_bench(
-        connector, quality, home, Path(folder)
-    ) as bench, bench.hub.open(bench.source) as source:
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-conformance-") as folder,
+        open_bench(connector, quality, home, Path(folder)) as bench,
+        bench.hub.open(bench.source) as source,
+    ):
         yield from (stream.name for stream in source.streams)

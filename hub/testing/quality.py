@@ -56,7 +56,9 @@ def read_quality(connector: type[Connector]) -> tuple[Quality, Path]:
         return Quality.model_validate(tomllib.loads(path.read_text("utf-8"))), path
     except FileNotFoundError:
         raise ConfigError(
-            "connector {connector} has no quality file {path}", connector=connector.name, path=path,
+            "connector {connector} has no quality file {path}",
+            connector=connector.name,
+            path=path,
             remedy="write it: settings for the test, samples, exemptions (docs/connectors/README.md)",
         ) from None
     except (tomllib.TOMLDecodeError, ValidationError) as error:

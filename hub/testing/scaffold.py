@@ -59,7 +59,9 @@ def _document(sample: Path | None) -> Any:
         return msgspec.json.decode(body)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            "the sample {path} cannot be read: {why}", path=sample, why=type(error).__name__,
+            "the sample {path} cannot be read: {why}",
+            path=sample,
+            why=type(error).__name__,
             remedy="give a file with JSON in UTF-8",
         ) from error
 

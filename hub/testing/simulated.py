@@ -275,5 +275,3 @@ def _xml(envelope: XmlEnvelope, shown: list[Kept]) -> str:
         for one in shown
     )
     return f"<?xml version='1.0' encoding='utf-8'?><{envelope.root}>{rows}</{envelope.root}>"
-
-

@@ -83,7 +83,6 @@ class Upstream(ThreadingHTTPServer):
         return f"record {number}, version {self.version}"
 
 
-
 class _Answer(BaseHTTPRequestHandler):
     server: Upstream
     protocol_version = "HTTP/1.1"

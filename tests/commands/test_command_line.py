@@ -45,9 +45,7 @@ def test_an_error_is_one_line_and_its_outcomes_exit_code(run: Run, boom: object,
 
 def test_in_json_an_error_is_also_an_object_on_stdout(run: Run, boom: object) -> None:
     answer = run("--output", "json", "boom", "RefusedError")
-    assert answer.line == {
-        "error": {"outcome": "refused", "exit_code": 4, "message": "s/t: the wheel is bad; mend it"}
-    }
+    assert answer.line == {"error": {"outcome": "refused", "exit_code": 4, "message": "s/t: the wheel is bad; mend it"}}
     assert answer.err.count("\n") == 1
 
 
@@ -90,9 +88,7 @@ def test_a_wrong_command_line_is_exit_2_in_both_languages(
     assert chinese in run(*words).err
 
 
-def test_without_a_hub_toml_the_remedy_is_said(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_hub_toml_the_remedy_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     answer = run("sync")
     assert answer.code == 2
@@ -112,9 +108,7 @@ def test_shared_options_stand_before_or_after_the_command(run: Run, project: Pat
         assert (answer.code, answer.out) == (0, "")
 
 
-def test_options_have_their_twin_in_the_environment(
-    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_have_their_twin_in_the_environment(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_CONFIG", str(project))
     monkeypatch.setenv("HUB_OUTPUT", "json")
     assert "before" in run("upgrade").line
@@ -181,9 +175,7 @@ def test_a_plugin_adds_commands_but_never_replaces_ours(
     assert "stolen" not in run("sync").out
 
 
-def test_plugins_are_listed_with_their_problem(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plugins_are_listed_with_their_problem(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     entry = EntryPoint("lost", "no_such_module_at_all", "hub.v1")
     monkeypatch.setattr(hub.plugins, "installed_plugins", lambda: [entry])

@@ -1,5 +1,6 @@
 """init, upgrade, settings, store: the commands that make and keep a project."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -41,7 +42,13 @@ def test_every_commented_line_of_the_example_is_a_setting(
         bare = line.removeprefix("# ")
         is_setting = bare.startswith("[sources") or (" = " in bare and bare.split(" = ")[0].isidentifier())
         lines.append(bare.replace("NAME", "x") if line.startswith("# ") and is_setting else line)
-    file.write_text("\n".join(line for line in lines if not line.startswith("ca_bundle")), "utf-8")
+    text = "\n".join(line for line in lines if not line.startswith("ca_bundle"))
+    file.write_text(text, "utf-8")
+    for named in re.findall(r"\$\{file:([^}]+)\}", text):
+        secret = tmp_path / named
+        if not secret.exists():
+            secret.write_text("https://alarms.example/hook", "utf-8")
+            secret.chmod(0o600)
     settings = load(file)
     assert list(settings.sources) == ["x"], settings.problems
     assert settings.sources["x"].options == {}

@@ -80,9 +80,7 @@ def test_incidents_are_filtered(synced: Run) -> None:
         assert all(fits(line) for line in found), words
 
 
-def test_incidents_come_latest_first_in_the_zone_of_the_settings(
-    synced: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_incidents_come_latest_first_in_the_zone_of_the_settings(synced: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     times = [line["occurred_at"] for line in synced("incidents", "list").lines]
     assert times == sorted(times, reverse=True)
     assert times[0].endswith("+08:00")

@@ -114,9 +114,7 @@ def test_tables_speak_both_languages(hub: Run, monkeypatch: pytest.MonkeyPatch) 
     assert "正常" in shown
 
 
-def test_errors_of_runs_speak_both_languages(
-    data: Run, city: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_of_runs_speak_both_languages(data: Run, city: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     city.fault("snapshot", "login_page", times=None)
     monkeypatch.setenv("HUB_LANG", "zh")
     assert "请检查该数据源的凭据" in data("sync", "snapshot").line["error"]

@@ -239,7 +239,9 @@ def test_variables_override_the_file_and_are_named_as_origin(tmp_path: Path) -> 
     settings = read(
         tmp_path,
         '[defaults]\nrate = 2\n[sources.a]\nconnector = "x"\naddress = "h"\n',
-        HUB_SOURCES__A__RATE="9", HUB_SOURCES__A__APP_KEY="secret-of-a", HUB_STORE__URL="sqlite:///other.db",
+        HUB_SOURCES__A__RATE="9",
+        HUB_SOURCES__A__APP_KEY="secret-of-a",
+        HUB_STORE__URL="sqlite:///other.db",
     )
     assert settings.sources["a"].rate == 9
     assert settings.sources["a"].connector_config(Options).app_key.get_secret_value() == "secret-of-a"
@@ -277,9 +279,14 @@ def test_the_language_comes_from_the_environment(variables: dict[str, str], lang
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("90s", timedelta(seconds=90)), ("5m", timedelta(minutes=5)), ("2h", timedelta(hours=2)),
-        ("1d", timedelta(days=1)), ("PT5M", timedelta(minutes=5)), ("P90D", timedelta(days=90)),
-        ("P1DT12H", timedelta(hours=36)), ("P2W", timedelta(days=14)),
+        ("90s", timedelta(seconds=90)),
+        ("5m", timedelta(minutes=5)),
+        ("2h", timedelta(hours=2)),
+        ("1d", timedelta(days=1)),
+        ("PT5M", timedelta(minutes=5)),
+        ("P90D", timedelta(days=90)),
+        ("P1DT12H", timedelta(hours=36)),
+        ("P2W", timedelta(days=14)),
     ],
 )
 def test_durations(text: str, expected: timedelta) -> None:

@@ -123,7 +123,9 @@ class Mortal:
             with project.hub.store.read() as transaction:
                 seqs = [row[0] for row in transaction.all("SELECT seq FROM change ORDER BY seq")]
                 open_runs = "fetched <> new + changed + unchanged + quarantined"
-                found += [f"run {row[0]} is not closed" for row in transaction.all(f"SELECT id FROM run WHERE {open_runs}")]
+                found += [
+                    f"run {row[0]} is not closed" for row in transaction.all(f"SELECT id FROM run WHERE {open_runs}")
+                ]
                 twice = "SELECT source, stream, native_id FROM incident GROUP BY 1, 2, 3 HAVING count(*) > 1"
                 found += [f"twice: {tuple(row)}" for row in transaction.all(twice)]
         if seqs != list(range(1, len(seqs) + 1)):

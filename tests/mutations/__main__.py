@@ -36,7 +36,18 @@ def try_out(defect: Defect, tree: Path) -> str:
         raise SystemExit(f"{defect.name}: its place in {defect.file} is not there exactly once any more")
     file.write_text(sound.replace(defect.old, defect.new), "utf-8")
     try:
-        words = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *defect.tests]
+        words = [
+            sys.executable,
+            "-B",
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            *defect.tests,
+        ]
         environment = {**os.environ, "PYTHONPATH": str(tree)}
         done = subprocess.run(words, cwd=tree, env=environment, capture_output=True, text=True, timeout=300)
     finally:

@@ -61,7 +61,10 @@ def line(plugins: Plugins, name: str) -> ListedPlugin:
 
 
 def test_a_plugin_brings_connectors_mappings_and_transforms(install: Install, tmp_path: Path) -> None:
-    install("rain", GOOD + f"""
+    install(
+        "rain",
+        GOOD
+        + f"""
 @hookimpl
 def hub_mappings():
     return [{str(tmp_path)!r}]
@@ -69,7 +72,8 @@ def hub_mappings():
 @hookimpl
 def hub_transforms():
     return {{"double": lambda value: value * 2}}
-""")
+""",
+    )
     plugins = load()
     assert plugins.connector("rain").title == "雨量"
     assert tmp_path in plugins.mapping_folders
@@ -93,7 +97,9 @@ BREAKING = {
     "no mapping": ("@hookimpl\ndef hub_transforms(): return 5", "must return a mapping", "author"),
     "no class": ("@hookimpl\ndef hub_connectors(): return ['x']", "no Connector class", "classes"),
     "no title": (
-        "class C(Connector):\n    name = 'c'\n@hookimpl\ndef hub_connectors(): return [C]", "has no title", "add it"
+        "class C(Connector):\n    name = 'c'\n@hookimpl\ndef hub_connectors(): return [C]",
+        "has no title",
+        "add it",
     ),
     "no folder": ("@hookimpl\ndef hub_mappings(): return ['/no/such/folder']", "is not there", "install"),
 }

@@ -18,7 +18,9 @@ def test_the_role_reads_the_views_and_nothing_else(postgres_url: str) -> None:
     role = f"reader_of_{database}"
     text = PAGE.read_text("utf-8")
     block = re.search(r"(    CREATE ROLE hub_reader.*?)\n\n", text, re.DOTALL)[1]
-    statements = block.replace("hub_reader", role).replace("'…'", "'x'").replace("DATABASE hub ", f"DATABASE {database} ")
+    statements = (
+        block.replace("hub_reader", role).replace("'…'", "'x'").replace("DATABASE hub ", f"DATABASE {database} ")
+    )
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         owner.execute(statements)
     with psycopg.connect(postgres_url, autocommit=True) as reader:

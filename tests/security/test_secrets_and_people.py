@@ -55,7 +55,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         start_logging("debug", as_json=True, stream=said)
         for output in ("table", "json"):
             out += [call(*words, "--output", output, *one) for one in READING]
-            numbers = [line["id"] for line in call(*words, "--output", "json", "quarantine", "list").lines if line["id"]]
+            numbers = [
+                line["id"] for line in call(*words, "--output", "json", "quarantine", "list").lines if line["id"]
+            ]
             out += [call(*words, "--output", output, "quarantine", "show", str(number)) for number in numbers[:20]]
         for handler in [one for one in root.handlers if one not in before]:
             root.removeHandler(handler)
@@ -111,7 +113,9 @@ def _file(database: Path) -> str:
     return "".join(file.read_bytes().decode("utf-8", "replace") for file in files if file.exists())
 
 
-def test_a_crash_shows_no_secret(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_crash_shows_no_secret(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     load(world.config)
     secret = max(world.secrets, key=len)
     try:
@@ -152,7 +156,7 @@ def test_erasing_and_rotating_through_the_command_line(world: World) -> None:
             found = phone
             break
     assert found
-    key = (world.city.directory / "secrets" / "store.key")
+    key = world.city.directory / "secrets" / "store.key"
     before = key.read_bytes() if key.exists() else b""
     assert call(*words, "person", "erase", "--text", found, "--reason", "asked by the person").line["records"] > 0
     if before:
@@ -178,5 +182,3 @@ def test_an_open_private_key_is_refused(tmp_path: Path) -> None:
     settings = SourceSettings(connector="x", client_cert=tmp_path / "client.pem")
     with pytest.raises(ConfigError, match="others can read"):
         settings.http()
-
-

@@ -153,7 +153,9 @@ detail = {{ path = "/things/{{id}}", row_params = {{ id = "id" }}, envelope = {{
 
 
 def test_tables_and_files(tmp_path: Path, context: SourceContext) -> None:
-    table = declared(tmp_path, """\
+    table = declared(
+        tmp_path,
+        """\
 name = "exchange"
 title = "前置库"
 title_en = "Exchange"
@@ -166,14 +168,17 @@ log = true
 complete = false
 cursor = { path = "cd_time" }
 table = { name = "cases", order = ["cd_seq"], cursor = "cd_time" }
-""")()
+""",
+    )()
     config = table.Config(url=f"sqlite:///{tmp_path / 'x.db'}")
     assert table.arrival == "table"
     assert table.streams(config)[0].endpoint.order == ("cd_seq",)
     transport = table.transport(config, context)
     assert isinstance(transport, TableTransport)
     transport.close()
-    drop = declared(tmp_path, """\
+    drop = declared(
+        tmp_path,
+        """\
 name = "drop"
 title = "文件"
 title_en = "Drop"
@@ -181,6 +186,7 @@ settings.folder = { description = "Folder." }
 [files]
 folder = "${folder}"
 kinds = [{ pattern = "*.csv", stream = "rows", mapping = "drop/rows", zone = "UTC" }]
-""")()
+""",
+    )()
     assert [stream.name for stream in drop.streams(drop.Config(folder="in"))] == ["rows"]
     assert drop.arrival == "file"

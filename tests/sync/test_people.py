@@ -72,7 +72,9 @@ def test_later_syncs_do_not_bring_them_back(rig: Rig, upstream: Upstream) -> Non
 @pytest.mark.parametrize("escaped", [False, True], ids=["as UTF-8", "as escapes"])
 def test_erased_from_quarantine(rig: Rig, upstream: Upstream, escaped: bool) -> None:
     name = NAME.encode("unicode_escape") if escaped else NAME.encode()
-    upstream.records.append({"id": "bad", "at": START - HOUR, "raw": b'{"id": "bad", "at": "x", "who": "' + name + b'"}'})
+    upstream.records.append(
+        {"id": "bad", "at": START - HOUR, "raw": b'{"id": "bad", "at": "x", "who": "' + name + b'"}'}
+    )
     rig.run()
     assert erase_person(rig.store, NAME, START).quarantined == 1
 

@@ -53,7 +53,7 @@ def test_differences_are_shown_first_and_become_revisions(rig: Rig, upstream: Up
 def test_people_follow_the_mapping(rig: Rig, upstream: Upstream, tmp_path: Path) -> None:
     fill(upstream, 2)
     rig.run()
-    rig.mappings = write_mapping(tmp_path / "newer", MAPPING.replace('phone = {', 'account = {'))
+    rig.mappings = write_mapping(tmp_path / "newer", MAPPING.replace("phone = {", "account = {"))
     remap(rig.store, rig.job, "me")
     [(identity,)] = rig.all("SELECT id FROM incident WHERE native_id = '\"r1\"'")
     assert people_of(rig.store, identity) == [{"role": "reporter", "account": "13900000001"}]
