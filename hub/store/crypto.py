@@ -49,7 +49,7 @@ class Keyring:
         for cipher in self._opens:
             try:
                 packed = cipher.decrypt(blob[:_NONCE], blob[_NONCE:], purpose.encode())
-            except InvalidTag:
+            except (InvalidTag, ValueError):  # ValueError: cut to less than a nonce
                 continue
             return msgspec.msgpack.decode(zstd.decompress(packed), type=type_)
         raise StoreError("a sealed {purpose} cannot be opened with this key", purpose=purpose)

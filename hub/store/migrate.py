@@ -1,16 +1,20 @@
 """Bringing a store's schema up to this hub's, and refusing a store that is newer or older than the hub."""
 
+import threading
 from functools import cache
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreVersionError
-from hub.store.store import Store
+from hub.store.store import Store, translated
 
 __all__ = ["check_schema", "current_schema", "newest_schema", "upgrade"]
 
 
+#: Alembic keeps what it works on in a module.
+_ONE_AT_A_TIME = threading.Lock()
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -39,22 +43,33 @@ def current_schema(store: Store) -> str | None:
 
 def upgrade(store: Store) -> tuple[str | None, str]:
     """Run what is missing; the schema before and after. StoreVersionError if the store is newer than this hub."""
+    with _ONE_AT_A_TIME:
+        before = current_schema(store)
+        _refuse_newer(before)
+        if before != newest_schema():
+            _migrate(store)
+    _bind_key(store)
+    return before, newest_schema()
+
+
+def _migrate(store: Store) -> None:
+    """Alembic's part. Of two processes that begin together one fails, and finds the schema made by the other."""
     from alembic import command
     from alembic.config import Config
 
-    before = current_schema(store)
-    _refuse_newer(before)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     url = make_url(store.url)
     if store.dialect == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    _bind_key(store)
-    return before, newest_schema()
+    try:
+        with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        if current_schema(store) != newest_schema():
+            raise translated(error) from error
 
 
 def check_schema(store: Store) -> None:

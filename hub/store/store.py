@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
 from hub.store.crypto import Keyring
 
-__all__ = ["ConflictError", "Store", "Transaction"]
+__all__ = ["ConflictError", "Store", "Transaction", "translated"]
 
 
 class ConflictError(StoreError):
@@ -140,7 +140,7 @@ class Store:
                     raise
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -203,7 +203,7 @@ def _connection_limits(url: URL) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _translated(error: DBAPIError) -> HubError:
+def translated(error: DBAPIError) -> HubError:
     """What the database said, without statement or parameters: those may hold records."""
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
     if isinstance(error, IntegrityError):

@@ -38,7 +38,7 @@ def _column(name: str, dialect: str) -> str:
         return f"{_instant(name, dialect)} AS {name}"
     if name in _MONEY:
         text = (
-            f"printf('%d.%02d', {name} / 100, {name} % 100)"
+            f"printf('%s%d.%02d', CASE WHEN {name} < 0 THEN '-' ELSE '' END, abs({name}) / 100, abs({name}) % 100)"
             if dialect == "sqlite"
             else f"({name}::numeric / 100)::numeric(20,2)"
         )

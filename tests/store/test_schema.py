@@ -1,0 +1,163 @@
+"""Migrations and views: the same schema however it came to be, and the columns that consumers were promised."""
+
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from rig import KEY, open_store
+from sqlalchemy import inspect
+
+from hub.errors import StoreVersionError
+from hub.mapping.compile import MAPPED_COLUMNS
+from hub.store.crypto import Keyring
+from hub.store.migrate import check_schema, current_schema, newest_schema, upgrade
+from hub.store.store import Store
+from hub.store.tables import INCIDENT_COLUMNS, metadata
+from hub.store.views import VIEW_COLUMNS
+
+AT = 1_800_000_000_123
+
+
+def test_migrated_schema_is_the_declared_one(store_url: str) -> None:
+    store = Store(store_url, Keyring(KEY))
+    assert upgrade(store) == (None, newest_schema())
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = [change for change in compare_metadata(context, metadata) if "_index" not in str(change[0])]
+        made = {
+            index["name"] for table in metadata.tables for index in inspect(connection).get_indexes(table)
+        }  # fmt: skip
+    store.close()
+    assert found == []
+    # What an index with an order is made of cannot be read back everywhere; its name can.
+    assert {index.name for table in metadata.tables.values() for index in table.indexes} <= made
+
+
+def test_upgrading_again_changes_nothing(store: Store) -> None:
+    assert upgrade(store) == (newest_schema(), newest_schema())
+    check_schema(store)
+
+
+def test_empty_database_is_refused_with_the_remedy(store_url: str) -> None:
+    store = Store(store_url, Keyring(KEY))
+    assert current_schema(store) is None
+    with pytest.raises(StoreVersionError) as caught:
+        check_schema(store)
+    store.close()
+    assert "hub upgrade" in str(caught.value)
+
+
+@pytest.mark.parametrize("act", [check_schema, upgrade], ids=["opened", "upgraded"])
+def test_newer_schema_is_refused(store: Store, act: object) -> None:
+    with store.write() as transaction:
+        transaction.run("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreVersionError):
+        act(store)  # type: ignore[operator]
+    with store.write() as transaction:
+        transaction.run("UPDATE alembic_version SET version_num = ?", (newest_schema(),))
+    check_schema(store)
+
+
+def insert(store: Store, **values: object) -> None:
+    row = dict.fromkeys(INCIDENT_COLUMNS)
+    row |= {
+        "key": 1, "id": "inc_x", "source": "s", "stream": "t", "native_id": '"1"', "kind": "case", "revision": 1,
+        "raw_hash": b"h", "raw_page": 1, "raw_index": 0, "mapping": "m", "mapping_version": 1, "run": "r",
+        "first_seen_at": AT, "changed_at": AT,
+    }  # fmt: skip
+    row |= values
+    with store.write() as transaction:
+        transaction.insert("incident", list(row), [tuple(row.values())])
+
+
+def view(store: Store, column: str) -> object:
+    with store.read() as transaction:
+        return transaction.one(f"SELECT {column} FROM incident_v1")[0]
+
+
+def test_view_has_exactly_the_documented_columns(store: Store) -> None:
+    with store.engine.connect() as connection:
+        for name, columns in (("incident_v1", VIEW_COLUMNS), ("change_v1", CHANGE_COLUMNS)):
+            assert tuple(connection.exec_driver_sql(f"SELECT * FROM {name}").keys()) == columns
+    assert set(MAPPED_COLUMNS) < set(VIEW_COLUMNS)
+    assert not {"raw_hash", "raw_page", "list_hash", "key"} & set(VIEW_COLUMNS)
+
+
+CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
+
+
+@pytest.mark.parametrize("column", ["occurred_at", "due_at", "first_seen_at", "changed_at"])
+def test_instants_are_shown_to_the_millisecond_in_utc(store: Store, column: str) -> None:
+    """ISO 8601 text on SQLite, `timestamptz` on PostgreSQL (docs/schema.md): the same instant."""
+    insert(store, **{column: AT})
+    shown = view(store, column)
+    assert (shown if isinstance(shown, str) else as_iso(shown)) == "2027-01-15T08:00:00.123Z"
+    assert view(store, "deleted_at") is None
+
+
+def as_iso(shown: object) -> str:
+    from datetime import UTC, datetime
+
+    assert isinstance(shown, datetime)
+    return shown.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+MONEY = {
+    0: "0.00",
+    5: "0.05",
+    150: "1.50",
+    200000: "2000.00",
+    -5: "-0.05",
+    -550: "-5.50",
+    2**53 + 1: "90071992547409.93",
+}
+
+
+@pytest.mark.parametrize(("fen", "yuan"), MONEY.items())
+def test_money_is_shown_in_yuan(store: Store, fen: int, yuan: str) -> None:
+    insert(store, fine=fen)
+    assert str(view(store, "fine")) == yuan
+    assert view(store, "confiscated") is None
+
+
+def test_row_that_breaks_the_accounting_is_refused_by_the_database(store: Store) -> None:
+    from hub.store.store import ConflictError
+
+    with pytest.raises(ConflictError), store.write() as transaction:
+        transaction.run(
+            "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token, fetched)"
+            " VALUES ('r', 's', 't', '', 'm', 'ok', 0, 'w', 1, 5)"
+        )
+
+
+def test_schema_of_a_copied_template_is_whole(store_url: str) -> None:
+    """What other tests start from."""
+    store = open_store(store_url)
+    check_schema(store)
+    store.close()
+
+
+MAKE = """
+import sys
+from hub.store.crypto import Keyring
+from hub.store.migrate import upgrade
+from hub.store.store import Store
+
+store = Store(sys.argv[1], Keyring(bytes(range(32))))
+sys.stdin.readline()
+print(upgrade(store)[1])
+"""
+
+
+def test_processes_that_make_the_schema_together_all_find_it(store_url: str) -> None:
+    command = [sys.executable, "-c", MAKE, store_url]
+    makers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for maker in makers:
+        assert maker.stdin is not None
+        maker.stdin.write("go\n")
+        maker.stdin.flush()
+    said = [maker.communicate(timeout=60)[0].strip() for maker in makers]
+    assert said == [newest_schema()] * 3
+    assert [maker.returncode for maker in makers] == [0, 0, 0]
