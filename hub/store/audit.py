@@ -26,10 +26,13 @@ class AuditEntry:
 def record_action(store: Store, *, actor: str, action: str, target: str, reason: str, now: int) -> AuditEntry:
     """Append one entry; entries are never changed or removed."""
     with store.write() as transaction:
-        transaction.run("UPDATE counter SET value = value WHERE name = 'feed'")  # the one lock that puts writers in a row
+        # The one lock that puts writers in a row.
+        transaction.run("UPDATE counter SET value = value WHERE name = 'feed'")
         last = transaction.one("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
         number, before = (last[0] + 1, last[1]) if last is not None else (1, "")
-        entry = AuditEntry(number, now, actor, action, target, reason, _chained(before, number, now, actor, action, target, reason))
+        entry = AuditEntry(
+            number, now, actor, action, target, reason, _chained(before, number, now, actor, action, target, reason)
+        )
         transaction.run(
             "INSERT INTO audit (number, at, actor, action, target, reason, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (entry.number, entry.at, entry.actor, entry.action, entry.target, entry.reason, entry.hash),
