@@ -68,6 +68,7 @@ class Planner:
         self._hub = hub
         wanted = planned_streams(hub)
         self._wanted = {item.key: item for item in wanted}
+        self._keys = {item.source: hub.key(item.source) for item in wanted}
         register(hub.store, wanted, hub.settings.defaults.zone, now())
 
     def plan(
@@ -88,9 +89,8 @@ class Planner:
     def _ticket(self, ticket: Ticket, settled: set[tuple[str, str, str]]) -> Ticket:
         """A first reading, and one that was left unfinished, may take hours: it goes to the bulk lane."""
         source, stream, partition = ticket.parts
-        settings, item = self._hub.settings.sources.get(source), self._wanted.get(ticket.key)
-        key = (settings.key if settings else None) or source
-        bulk = (key, stream, partition) not in settled or (item is not None and item.whole)
+        item = self._wanted.get(ticket.key)
+        bulk = (self._keys.get(source, source), stream, partition) not in settled or (item is not None and item.whole)
         return ticket._replace(lane="bulk" if bulk else "live", alone=item.alone if item is not None else "")
 
 
@@ -105,6 +105,9 @@ def planned_streams(hub: Hub) -> list[Planned]:
                         found += _planned(name, source.settings, stream, rule)
         except HubError as error:
             log.error("%s", error, extra={"action": "source_left_out", "source": name})
+        except Exception as error:
+            # The connector's own code: a foreign defect of one source never hurts the others.
+            log.error("defect", exc_info=error, extra={"action": "source_left_out", "source": name})
     return found
 
 

@@ -1,0 +1,134 @@
+"""`hub serve` as a whole: schedules run until it is told to stop, then the page in hand is finished (promise 9)."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rig import START, STREAM, open_store, wait_until, write_mapping
+
+from hub.config import Environment, load
+from hub.errors import Outcome, UnavailableError
+from hub.mapping.mapping import Mappings
+from hub.plugins import Plugins
+from hub.schedule.serve import serve
+from hub.sync.result import RunResult
+from hub.sync.sources import Hub, OpenSource
+
+sys.path.append(str(Path(__file__).parents[1] / "sync"))
+from upstream import Upstream
+
+TOML = """
+[defaults]
+workers = 3
+schedule = "1s"
+retries = 0
+start = "2000-01-01"
+[sources.good]
+connector = "csv_drop"
+[sources.down]
+connector = "csv_drop"
+[sources.broken]
+connector = "csv_drop"
+"""
+
+
+@dataclass(slots=True)
+class Bench(Hub):
+    """A hub whose sources are upstreams in memory."""
+
+    def sources(self, upstreams: dict[str, Upstream], mappings: Mappings) -> "Bench":
+        _upstreams[id(self)] = upstreams
+        self.mappings = mappings
+        return self
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[OpenSource]:
+        found = _upstreams[id(self)].get(name)
+        if found is None:
+            raise ZeroDivisionError("a connector that stumbles as it is opened")
+        settings = self.settings.sources[name]
+        yield OpenSource(name, None, settings, (STREAM,), found)  # type: ignore[arg-type]
+        found.close()
+
+
+_upstreams: dict[int, dict[str, Upstream]] = {}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, store_url: str) -> Iterator[Bench]:
+    (tmp_path / "hub.toml").write_text(TOML, "utf-8")
+    settings = load(tmp_path / "hub.toml", environment=Environment({}))
+    store = open_store(store_url)
+    good, down = Upstream(size=1), Upstream()
+    for number in range(8):
+        good.put(f"r{number}", START + number)
+    down.before_fetch = lambda _: (_ for _ in ()).throw(UnavailableError("down"))
+    upstreams = {"good": good, "down": down}
+    yield Bench(settings, Plugins(deadline_s=5), store).sources(upstreams, write_mapping(tmp_path / "mappings"))
+    store.close()
+
+
+@contextmanager
+def serving(hub: Hub, results: list[RunResult]) -> Iterator[threading.Event]:
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(hub, stop, results.append))
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_each_source_runs_whatever_the_others_do(hub: Bench) -> None:
+    """One is well, one is down, one cannot even be opened."""
+    results: list[RunResult] = []
+    with serving(hub, results):
+        wait_until(lambda: len(results) >= 4 and {run.source for run in results} >= {"good", "down"}, 30)
+    outcomes = {run.source: run.outcome for run in results}
+    assert outcomes["good"] is Outcome.OK
+    assert outcomes["down"] is Outcome.UNAVAILABLE
+    with hub.store.read() as transaction:
+        assert transaction.one("SELECT count(*) FROM incident")[0] == 8
+
+
+def test_stop_finishes_the_page_in_hand(hub: Bench) -> None:
+    results: list[RunResult] = []
+    good = _upstreams[id(hub)]["good"]
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(upstream: Upstream) -> None:
+        if upstream.fetches == 3:
+            reached.set()
+            go_on.wait(20)
+
+    good.before_fetch = hold
+    with serving(hub, results) as stop:
+        assert reached.wait(20)
+        stop.set()
+        go_on.set()
+    interrupted = [run for run in results if run.source == "good"]
+    assert [run.outcome for run in interrupted] == [Outcome.INTERRUPTED]
+    with hub.store.read() as transaction:
+        assert transaction.one("SELECT count(*) FROM incident")[0] == interrupted[0].counts.new
+        assert transaction.one("SELECT count(*) FROM run WHERE outcome = 'running'")[0] == 0
+        assert transaction.one("SELECT count(*) FROM lease WHERE expires_at > 0 AND name LIKE 'good%'")[0] == 0
+    assert 2 <= interrupted[0].counts.new <= 4
+    assert good.closed == 2, "once after planning, once at the end"
+
+
+def test_two_servers_on_one_store_never_run_a_partition_together(hub: Bench) -> None:
+    results: list[RunResult] = []
+    other = Bench(hub.settings, hub.plugins, open_store(hub.store.url)).sources(_upstreams[id(hub)], hub.mappings)
+    with serving(hub, results), serving(other, results):
+        wait_until(lambda: sum(run.source == "good" for run in results) >= 4, 30)
+    other.store.close()
+    assert {run.outcome for run in results if run.source == "good"} <= {Outcome.OK, Outcome.BUSY, Outcome.INTERRUPTED}
+    with hub.store.read() as transaction:
+        assert transaction.one("SELECT count(*) FROM incident")[0] == 8
+        assert transaction.one("SELECT count(*) FROM change")[0] == 8
