@@ -8,12 +8,15 @@ from hub.store.store import Store
 
 __all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stream_overviews"]
 
+#: Backfills, replays and remaps say nothing about how fresh a stream is.
+_LIVE = "mode IN ('incremental', 'full_refresh')"
 _CLOSED = "('closed', 'cancelled', 'rejected')"
 
 
 @dataclass(slots=True)
 class StreamOverview:
-    """One stream as the store knows it; instants are epoch ms. `good_at`: when the last good run began."""
+    """One stream as the store knows it; instants are epoch ms. `good_at`: when the last good run began, of
+    the partition that is furthest behind."""
 
     source: str
     stream: str
@@ -55,16 +58,20 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
     with store.read() as transaction:
         for row in transaction.all(
             "SELECT source, stream, outcome, finished_at, error FROM run WHERE id IN"
-            " (SELECT max(id) FROM run GROUP BY source, stream)"
+            f" (SELECT max(id) FROM run WHERE {_LIVE} GROUP BY source, stream)"
         ):
             line = of(row[0], row[1])
             line.outcome, line.finished_at, line.error = row[2], row[3], row[4]
         good = (Outcome.OK.value, Outcome.PARTIAL.value)
         for source, stream, at in transaction.all(
-            "SELECT source, stream, max(started_at) FROM run WHERE outcome IN (?, ?) GROUP BY source, stream", good
+            "SELECT source, stream, min(latest) FROM (SELECT source, stream, max(started_at) AS latest FROM run"
+            f" WHERE outcome IN (?, ?) AND {_LIVE} GROUP BY source, stream, partition) AS partitions GROUP BY source, stream",
+            good,
         ):
             of(source, stream).good_at = at
-        for source, stream, cursor in transaction.all("SELECT source, stream, min(cursor) FROM state GROUP BY 1, 2"):
+        for source, stream, cursor in transaction.all(
+            "SELECT source, stream, min(cursor) FROM state WHERE partition NOT LIKE 'backfill %' GROUP BY 1, 2"
+        ):
             of(source, stream).cursor = cursor
         for source, stream, living, unfinished in transaction.all(
             f"SELECT source, stream, count(*), sum(CASE WHEN status IS NULL OR status IN {_CLOSED} THEN 0 ELSE 1 END)"
