@@ -142,9 +142,8 @@ class Plugins:
             )
         raise PluginError(
             "there is no connector {connector}",
-            remedy="`hub plugins` lists what there is, and what is broken",
-            connector=name,
-        )
+            remedy="`hub plugins` lists what there is, and what is broken", connector=name,
+        )  # fmt: skip
 
     def implements(self, hook: str) -> bool:
         """Whether any plugin has this hook, so that nothing is prepared for nobody."""
@@ -320,9 +319,8 @@ def _register(entry: EntryPoint) -> _Plugin:
     except pluggy.PluginValidationError as exc:
         raise PluginError(
             "{plugin} has a hook with arguments the hub does not give",
-            remedy="compare its arguments with hub/hookspecs.py",
-            plugin=entry.name,
-        ) from exc
+            remedy="compare its arguments with hub/hookspecs.py", plugin=entry.name,
+        ) from exc  # fmt: skip
     return _Plugin(entry.name, manager)
 
 
@@ -340,17 +338,14 @@ def _import(entry: EntryPoint) -> object:
             ) from exc
         raise PluginError(
             "{plugin} needs {module}, which is not installed",
-            remedy="install it beside the hub, then run `hub plugins`",
-            plugin=entry.name,
-            module=exc.name,
-        ) from exc
+            remedy="install it beside the hub, then run `hub plugins`", plugin=entry.name, module=exc.name,
+        ) from exc  # fmt: skip
     except (Exception, SystemExit) as exc:
         raise PluginError(
             "{plugin} cannot be imported: {error}",
             remedy="see the log for its traceback; report it to its author",
-            plugin=entry.name,
-            error=type(exc).__name__,
-        ) from exc
+            plugin=entry.name, error=type(exc).__name__,
+        ) from exc  # fmt: skip
     return module
 
 
@@ -390,10 +385,8 @@ def _connectors(plugin: _Plugin, found: Iterable[Any]) -> "Iterator[type[Connect
                 raise PluginError(
                     "{plugin}: connector {connector} has no {attribute}",
                     remedy="add it to the class",
-                    plugin=plugin.name,
-                    connector=connector.__name__,
-                    attribute=attribute,
-                )
+                    plugin=plugin.name, connector=connector.__name__, attribute=attribute,
+                )  # fmt: skip
         yield connector
 
 
@@ -402,8 +395,6 @@ def _folder(plugin: _Plugin, folder: Any) -> Path:
     if not path.is_dir():
         raise PluginError(
             "{plugin}: mapping folder {folder} is not there",
-            remedy="install the plugin again",
-            plugin=plugin.name,
-            folder=path,
-        )
+            remedy="install the plugin again", plugin=plugin.name, folder=path,
+        )  # fmt: skip
     return path

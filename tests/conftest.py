@@ -10,7 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from hub.config import redactor
+
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_yet() -> None:
+    """A process learns secrets for good; a password "wrong" of one test must not mask the words of the next."""
+    redactor.forget()
 
 
 @pytest.fixture(scope="session")

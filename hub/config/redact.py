@@ -34,6 +34,12 @@ class Redactor:
             longest_first = sorted(self._values, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
+    def forget(self) -> None:
+        """Know no secret any more: for a process that begins with other settings."""
+        with self._lock:
+            self._values.clear()
+            self._pattern = None
+
     def text(self, text: str) -> str:
         """The text with every known secret replaced by `***`."""
         pattern = self._pattern

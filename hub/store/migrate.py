@@ -8,9 +8,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreVersionError
-from hub.store.store import Store, translated
+from hub.store.store import Store, Transaction, translated
 
-__all__ = ["check_schema", "current_schema", "newest_schema", "upgrade"]
+__all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "upgrade"]
 
 
 #: Alembic keeps what it works on in a module.
@@ -33,11 +33,16 @@ def newest_schema() -> str:
 def current_schema(store: Store) -> str | None:
     """The schema the store has, None for an empty database. UnavailableError if it cannot be reached."""
     with store.read() as transaction:
-        if store.dialect == "sqlite":
-            made = transaction.one("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
-        else:
-            made = transaction.one("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")
-        found = transaction.one("SELECT version_num FROM alembic_version") if made is not None else None
+        return current_schema_in(transaction)
+
+
+def current_schema_in(transaction: Transaction) -> str | None:
+    """As `current_schema`, within a transaction."""
+    if transaction.dialect == "sqlite":
+        made = transaction.one("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+    else:
+        made = transaction.one("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")
+    found = transaction.one("SELECT version_num FROM alembic_version") if made is not None else None
     return str(found[0]) if found is not None else None
 
 
@@ -64,6 +69,13 @@ def _migrate(store: Store) -> None:
     if store.dialect == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if store.dialect == "sqlite":
+            # The driver would commit each statement by itself: a schema is made whole or not at all, by one process at a time.
+            with store.write() as transaction:
+                if current_schema_in(transaction) != newest_schema():
+                    config.attributes["connection"] = transaction.connection
+                    command.upgrade(config, "head")
+            return
         with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -28,6 +28,11 @@ class Transaction:
         self._percent = connection.dialect.name == "postgresql"
         self.dialect = connection.dialect.name
 
+    @property
+    def connection(self) -> Connection:
+        """The connection itself, for Alembic."""
+        return self._connection
+
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Execute once; the number of rows touched."""
         return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).rowcount

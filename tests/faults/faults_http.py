@@ -60,7 +60,8 @@ def cut(announced: int, kept: int) -> Answer:
 
     def answer(source: Source, seen: Seen) -> Reply | None:
         body = whole_page(source)
-        head = HEAD + f"Content-Length: {len(body) + announced}\r\n\r\n".encode()
+        # Closed afterwards: what is left over must not be read as the next answer, or as none, by chance.
+        head = HEAD + f"Connection: close\r\nContent-Length: {len(body) + announced}\r\n\r\n".encode()
         send = head + body[: len(body) - kept]
         return Reply(raw=lambda wire: wire.write(send)) if source.page_of(seen) == 2 else None
 
