@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 import hub.clock
-from hub.config import SourceSettings
+from hub.config import Settings, SourceSettings
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.mapping.mapping import Mappings
+from hub.plugins import Plugins
 from hub.source.stream import Cursor, Stream, Transport
 from hub.store.crypto import Keyring
 from hub.store.feed import FeedChange, changes_after
@@ -27,8 +28,21 @@ from hub.store.store import Store, Transaction
 from hub.sync.job import Hooks, StreamJob
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
+from hub.sync.sources import Hub, OpenSource
 
-__all__ = ["KEY", "MAPPING", "START", "Clock", "Hurry", "Mortal", "Rig", "Sudden", "open_store", "write_mapping"]
+__all__ = [
+    "KEY",
+    "MAPPING",
+    "START",
+    "BenchHub",
+    "Clock",
+    "Hurry",
+    "Mortal",
+    "Rig",
+    "Sudden",
+    "open_store",
+    "write_mapping",
+]
 
 KEY = bytes(range(32))
 #: Where the virtual clock of a test begins: 2027-01-15T08:00:00Z.
@@ -291,6 +305,25 @@ class Rig:
             record = raw_of(self.store, identity)
             assert record is not None
             assert hashlib.sha256(record.raw).digest() == raw_hash
+
+
+class BenchHub(Hub):
+    """A real hub whose sources are upstreams in memory; one that has none stumbles as it is opened."""
+
+    upstreams: dict[str, Any]
+
+    @classmethod
+    def over(cls, settings: Settings, store: Store, upstreams: dict[str, Any], mappings: Mappings) -> "BenchHub":
+        hub = cls(settings, Plugins(deadline_s=5), store)
+        hub.upstreams, hub.mappings = upstreams, mappings
+        return hub
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[OpenSource]:
+        if name not in self.upstreams:
+            raise ZeroDivisionError("a connector that stumbles as it is opened")
+        yield OpenSource(name, None, self.settings.sources[name], (STREAM,), self.upstreams[name])  # type: ignore[arg-type]
+        self.upstreams[name].close()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -4,19 +4,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rig import START, STREAM, open_store, wait_until, write_mapping
+from rig import START, BenchHub, open_store, wait_until, write_mapping
 
 from hub.config import Environment, load
 from hub.errors import Outcome, UnavailableError
-from hub.mapping.mapping import Mappings
-from hub.plugins import Plugins
 from hub.schedule.serve import serve
 from hub.sync.result import RunResult
-from hub.sync.sources import Hub, OpenSource
 
 sys.path.append(str(Path(__file__).parents[1] / "sync"))
 from upstream import Upstream
@@ -36,30 +32,8 @@ connector = "csv_drop"
 """
 
 
-@dataclass(slots=True)
-class Bench(Hub):
-    """A hub whose sources are upstreams in memory."""
-
-    def sources(self, upstreams: dict[str, Upstream], mappings: Mappings) -> "Bench":
-        _upstreams[id(self)] = upstreams
-        self.mappings = mappings
-        return self
-
-    @contextmanager
-    def open(self, name: str) -> Iterator[OpenSource]:
-        found = _upstreams[id(self)].get(name)
-        if found is None:
-            raise ZeroDivisionError("a connector that stumbles as it is opened")
-        settings = self.settings.sources[name]
-        yield OpenSource(name, None, settings, (STREAM,), found)  # type: ignore[arg-type]
-        found.close()
-
-
-_upstreams: dict[int, dict[str, Upstream]] = {}
-
-
 @pytest.fixture
-def hub(tmp_path: Path, store_url: str) -> Iterator[Bench]:
+def hub(tmp_path: Path, store_url: str) -> Iterator[BenchHub]:
     (tmp_path / "hub.toml").write_text(TOML, "utf-8")
     settings = load(tmp_path / "hub.toml", environment=Environment({}))
     store = open_store(store_url)
@@ -68,12 +42,12 @@ def hub(tmp_path: Path, store_url: str) -> Iterator[Bench]:
         good.put(f"r{number}", START + number)
     down.before_fetch = lambda _: (_ for _ in ()).throw(UnavailableError("down"))
     upstreams = {"good": good, "down": down}
-    yield Bench(settings, Plugins(deadline_s=5), store).sources(upstreams, write_mapping(tmp_path / "mappings"))
+    yield BenchHub.over(settings, store, upstreams, write_mapping(tmp_path / "mappings"))
     store.close()
 
 
 @contextmanager
-def serving(hub: Hub, results: list[RunResult]) -> Iterator[threading.Event]:
+def serving(hub: BenchHub, results: list[RunResult]) -> Iterator[threading.Event]:
     stop = threading.Event()
     thread = threading.Thread(target=serve, args=(hub, stop, results.append))
     thread.start()
@@ -85,7 +59,7 @@ def serving(hub: Hub, results: list[RunResult]) -> Iterator[threading.Event]:
         assert not thread.is_alive()
 
 
-def test_each_source_runs_whatever_the_others_do(hub: Bench) -> None:
+def test_each_source_runs_whatever_the_others_do(hub: BenchHub) -> None:
     """One is well, one is down, one cannot even be opened."""
     results: list[RunResult] = []
     with serving(hub, results):
@@ -97,9 +71,9 @@ def test_each_source_runs_whatever_the_others_do(hub: Bench) -> None:
         assert transaction.one("SELECT count(*) FROM incident")[0] == 8
 
 
-def test_stop_finishes_the_page_in_hand(hub: Bench) -> None:
+def test_stop_finishes_the_page_in_hand(hub: BenchHub) -> None:
     results: list[RunResult] = []
-    good = _upstreams[id(hub)]["good"]
+    good = hub.upstreams["good"]
     reached, go_on = threading.Event(), threading.Event()
 
     def hold(upstream: Upstream) -> None:
@@ -122,9 +96,9 @@ def test_stop_finishes_the_page_in_hand(hub: Bench) -> None:
     assert good.closed == 2, "once after planning, once at the end"
 
 
-def test_two_servers_on_one_store_never_run_a_partition_together(hub: Bench) -> None:
+def test_two_servers_on_one_store_never_run_a_partition_together(hub: BenchHub) -> None:
     results: list[RunResult] = []
-    other = Bench(hub.settings, hub.plugins, open_store(hub.store.url)).sources(_upstreams[id(hub)], hub.mappings)
+    other = BenchHub.over(hub.settings, open_store(hub.store.url), hub.upstreams, hub.mappings)
     with serving(hub, results), serving(other, results):
         wait_until(lambda: sum(run.source == "good" for run in results) >= 4, 30)
     other.store.close()

@@ -115,8 +115,9 @@ def test_log_source(bench: Any, batches: list[list[tuple[str, str, int, int]]], 
         last: dict[str, dict[str, Any]] = {}
         for row in sorted(upstream.records, key=lambda row: (row["at"], row["no"])):
             last[row["id"]] = row
-        wanted = {f'"{name}"': row["at"] for name, row in last.items() if row["op"] != "d"}
-        assert {name: at for name, (_, at) in rig.living().items()} == wanted
+        assert rig.living() == {
+            f'"{name}"': (row["title"], row["at"]) for name, row in last.items() if row["op"] != "d"
+        }  # fmt: skip
         assert rig.run().counts.changed == 0, "nothing more to tell"
 
 
