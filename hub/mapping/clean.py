@@ -1,6 +1,7 @@
 """What must not stand in mapped text: U+0000, people's data in free text, and more of it than a column holds."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ _LISTS = frozenset(
     for name in ("flags", "officers", "measures", "parties", "reference_numbers", "steps", "attachments")
 )
 _FREE_TEXT = tuple(MAPPED_COLUMNS.index(name) for name in ("title", "description", "result", "answer", "steps"))
+_free_text = itemgetter(*_FREE_TEXT)
+_TOLD = ("name", "phone", "id_number")
 #: Not the source's words, or not words at all.
 _FIXED_KEYS = frozenset({"at", "due_at", "status"})
 
@@ -29,13 +32,21 @@ def without_nul(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def without_people(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[Any, ...]:
     """Free text repeats whom it is about ("对…的处罚"): there a person's name, phone and ID number are masked."""
-    told = {person[key] for person in people for key in ("name", "phone", "id_number") if key in person}
-    # Longest first, so that a name inside a longer one leaves no rest behind. One character is no name.
+    free = "\n".join(filter(None, _free_text(row)))
+    for person in people:
+        for key in _TOLD:
+            text = person.get(key)
+            # One character is no name. In the JSON of steps a quote or backslash stands escaped: such a name is looked for
+            # the long way.
+            if text is not None and len(text) > 1 and (text in free or '"' in text or "\\" in text):
+                return _masked(row, people)
+    return row
+
+
+def _masked(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[Any, ...]:
+    told = {person[key] for person in people for key in _TOLD if key in person}
+    # Longest first, so that a name inside a longer one leaves no rest behind.
     texts = sorted((text for text in told if len(text) > 1), key=len, reverse=True)
-    free = "\n".join([row[place] for place in _FREE_TEXT if row[place]])
-    # In the JSON of steps a quote or backslash stands escaped, so a name with one is looked for the long way.
-    if not any(text in free or '"' in text or "\\" in text for text in texts):
-        return row
 
     def masked(text: str) -> str:
         for personal in texts:

@@ -3,13 +3,18 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.errors import MappingError
 from hub.incident import Flag
+from hub.mapping.generated import Scope
 from hub.mapping.values import BadValueError, Leaf, Notes
 
-__all__ = ["instant_reader", "zone_named"]
+__all__ = ["Instant", "iso_utc", "zone_named"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_MS = 3_600_000
 
 _EARLIEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -31,72 +36,107 @@ def zone_named(name: str) -> ZoneInfo:
         ) from error
 
 
-def instant_reader(zone_name: str, form: str, notes: Notes) -> Callable[[Leaf], int | None]:
-    """A function from a source's value to epoch ms. `form`: "iso", "epoch_ms", "epoch_s" or a strptime pattern.
+class Instant:
+    """Reads a source's values as epoch ms, or as the ISO text of steps. `form`: "iso", "epoch_ms", "epoch_s" or a strptime
+    pattern.
 
     None and "" are null. Anything unreadable raises BadValueError. Times in a clock change's gap or overlap take the first
     reading and are flagged, as are times before 1990 or after 2099.
     """
-    if form == "iso":
-        return _local_reader(zone_named(zone_name), notes)
-    if form.startswith("epoch_") and form not in _EPOCH_SCALE:
-        raise MappingError("unknown time format {format}", format=form, remedy="use epoch_ms or epoch_s")
-    read = _epoch(_EPOCH_SCALE[form]) if form in _EPOCH_SCALE else _text(zone_named(zone_name), form, notes)
 
-    def instant(value: Leaf) -> int | None:
-        return _plausible(read(value), notes) if value is not None and value != "" else None
+    def __init__(self, zone_name: str, form: str, notes: Notes) -> None:
+        self._notes, self._hours = notes, _hours(zone_name) if form == "iso" else None
+        if form.startswith("epoch_") and form not in _EPOCH_SCALE:
+            raise MappingError("unknown time format {format}", format=form, remedy="use epoch_ms or epoch_s")
+        if form in _EPOCH_SCALE:
+            self._value = _epoch(_EPOCH_SCALE[form])
+        else:
+            self._value = _text(zone_named(zone_name), "" if form == "iso" else form, notes)
 
-    return instant
-
-
-def _local_reader(zone: ZoneInfo, notes: Notes) -> Callable[[Leaf], int | None]:
-    """ISO times; `yyyy-MM-dd HH:mm:ss`, the commonest by far, is two look-ups: its hour and its place in the hour."""
-    hours, read = _Hours(zone), _text(zone, "", notes)
-    odd, seconds = hours.odd, _SECONDS
-
-    def instant(value: Leaf) -> int | None:
+    def read(self, value: Leaf) -> int | None:
+        """Epoch ms."""
         if value is None or value == "":
             return None
-        if value.__class__ is str and len(value) == 19 and value[10] == " ":
-            try:
-                hour = value[:13]
-                ms = hours[hour] + seconds[value[13:]]
-            except (KeyError, ValueError):
-                raise BadValueError("not a time") from None
-            if odd and hour in odd:
-                notes.flags.append(odd[hour])
-            return ms
-        return _plausible(read(value), notes)
+        if self._hours is not None and value.__class__ is str:
+            self._hours.learn(str(value)[:13])
+        return _plausible(self._value(value), self._notes)
 
-    return instant
+    def read_iso(self, value: Leaf) -> str | None:
+        """`2026-11-19T09:13:27Z`."""
+        ms = self.read(value)
+        return iso_utc(ms) if ms is not None else None
+
+    def quick(self, scope: Scope) -> str:
+        """Epoch ms of `yyyy-MM-dd HH:mm:ss`, the commonest by far, by two look-ups: its hour and its place in the hour."""
+        if self._hours is None:
+            return ""
+        hour, second = scope.bind(self._hours.began.get), scope.bind(_SECONDS.get)
+        return (
+            f"hour + second if value.__class__ is str and (hour := {hour}(value[:13])) is not None"
+            f" and (second := {second}(value[13:])) is not None"
+        )
+
+    def quick_iso(self, scope: Scope) -> str:
+        """The same as ISO text."""
+        if self._hours is None:
+            return ""
+        hour, seconds = scope.bind(self._hours.shown.get), scope.bind(_SECONDS)
+        return (
+            f'hour + second + "Z" if value.__class__ is str and (hour := {hour}(value[:13])) is not None'
+            f" and (second := value[13:]) in {seconds}"
+        )
 
 
-#: ":mm:ss" → milliseconds.
+#: ":mm:ss" → milliseconds, and seconds of an hour → ":mm:ss".
 _SECONDS = {f":{minute:02}:{second:02}": (minute * 60 + second) * 1000 for minute in range(60) for second in range(60)}
+_SECONDS_TEXT = list(_SECONDS)
 _HOURS_KEPT = 20_000
 
 
-class _Hours(dict[str, int]):
-    """`yyyy-MM-dd HH` in a zone → epoch ms, each worked out once; clocks change on the hour. `odd`: hours to be flagged."""
+class _Hours:
+    """What `yyyy-MM-dd HH` means in a zone: where it `began` (epoch ms) and how it is `shown` in UTC, each worked out once.
+
+    Clocks change on the hour. Hours whose times must be flagged, or that are no hours, are in neither.
+    """
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self.odd: dict[str, Flag] = {}
+        self.began: dict[str, int] = {}
+        self.shown: dict[str, str] = {}
 
-    def __missing__(self, hour: str) -> int:
-        if len(self) >= _HOURS_KEPT:
-            self.clear()
-        if not _HOUR.fullmatch(hour):
-            raise ValueError("not an hour")
-        ms, ambiguous = _in_zone(datetime.fromisoformat(hour), self._zone)
-        if ambiguous:
-            self.odd[hour] = Flag.TIME_AMBIGUOUS
-        elif not _EARLIEST <= ms < _LATEST:
-            self.odd[hour] = Flag.TIME_IMPLAUSIBLE
-            if not _NONE <= ms < _END - 3_600_000:
-                raise ValueError("out of range")
-        self[hour] = ms
-        return ms
+    def learn(self, hour: str) -> None:
+        if hour in self.began or not _HOUR.fullmatch(hour):
+            return
+        try:
+            ms, ambiguous = _in_zone(datetime.fromisoformat(hour), self._zone)
+        except ValueError:
+            return
+        if ambiguous or not _EARLIEST <= ms < _LATEST:
+            return
+        if len(self.began) >= _HOURS_KEPT:
+            self.began.clear()
+            self.shown.clear()
+        self.began[hour] = ms
+        if ms % _HOUR_MS == 0:
+            self.shown[hour] = _hour_text(ms // _HOUR_MS)
+
+
+@cache
+def _hours(zone_name: str) -> _Hours:
+    """For all mappers of the process: a short run finds the hours of the one before."""
+    return _Hours(zone_named(zone_name))
+
+
+def iso_utc(ms: int) -> str:
+    """`2026-11-19T09:13:27Z`, with three decimals only where there are milliseconds."""
+    hour, rest = divmod(ms, _HOUR_MS)
+    seconds, fraction = divmod(rest, 1000)
+    return _hour_text(hour) + _SECONDS_TEXT[seconds] + (f".{fraction:03d}Z" if fraction else "Z")
+
+
+@lru_cache(maxsize=_HOURS_KEPT)
+def _hour_text(hour: int) -> str:
+    return (_EPOCH + timedelta(hours=hour)).isoformat()[:13]
 
 
 def _plausible(ms: int, notes: Notes) -> int:
@@ -146,4 +186,4 @@ def _in_zone(local: datetime, zone: ZoneInfo) -> tuple[int, bool]:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

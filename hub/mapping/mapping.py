@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from hub.errors import FieldProblem, MappingError
 from hub.incident import Flag, Kind
 from hub.mapping.clean import LONGEST_TEXT, within_length, without_nul, without_people
 from hub.mapping.codes import CodeTable, load_code_table
-from hub.mapping.compile import MAPPED_COLUMNS, Compiler, generate
+from hub.mapping.compile import MAPPED_COLUMNS, Compiler
 from hub.mapping.definition import MappingFile, load_mapping
 from hub.mapping.record import RecordType
 from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes, PersonRecord
@@ -30,8 +30,7 @@ class UnmappableError(Exception):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """One record in the store's terms: `row` in the order of MAPPED_COLUMNS, and the people it names."""
 
     row: tuple[Any, ...]
@@ -43,10 +42,10 @@ class Mapper:
 
     def __init__(self, mapping: "Mapping", zone: str = "") -> None:
         self._notes = Notes()
-        compiler = Compiler(mapping.file, mapping.tables, mapping.transforms, self._notes, zone)
-        self.parts = compiler.parts()
-        self._record = RecordType(compiler.tree)
-        self._row = generate(self.parts)
+        self._compiler = Compiler(mapping.file, mapping.tables, mapping.transforms, self._notes, zone)
+        self._parts = self._compiler.parts()
+        self._record = RecordType(self._compiler.tree)
+        self._row = self._compiler.row(self._parts)
 
     def map(self, raw: bytes) -> Mapped:
         """Decode and map one (reshaped) record. UnmappableError lists every field that is wrong."""
@@ -89,9 +88,9 @@ class Mapper:
     def _diagnose(self, record: Any) -> list[FieldProblem]:
         """Each part alone, so that every wrong field is named."""
         problems = []
-        for part in self.parts:
+        for part in self._parts:
             try:
-                generate([part])(record, self._flags)
+                self._compiler.row([part])(record, self._flags)
             except BadValueError as error:
                 problems.append(FieldProblem(" or ".join(part.paths), str(error)))
         return problems

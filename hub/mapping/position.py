@@ -31,7 +31,11 @@ def position_reader(
     convert = SYSTEMS[system]
     west, south, east, north = bounds
 
+    exact = convert is _same
+
     def position(x: Leaf, y: Leaf) -> Placed:
+        if exact and x.__class__ is float and y.__class__ is float and west <= x <= east and south <= y <= north and x:
+            return (x, y, x, y, system)
         east_value, north_value = _number(x), _number(y)
         if east_value is None or north_value is None:
             return (None, None, east_value, north_value, system if east_value or north_value else None)
@@ -50,7 +54,7 @@ def position_reader(
         lon, lat = convert(lon, lat)
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
             return (None, None, east_value, north_value, system)
-        return (round(lon, 7), round(lat, 7), east_value, north_value, system)
+        return (lon if exact else round(lon, 7), lat if exact else round(lat, 7), east_value, north_value, system)
 
     return position
 

@@ -18,7 +18,9 @@ __all__ = [
     "bad_id_number",
     "code_reader",
     "is_id_number",
-    "only",
+    "ready_codes",
+    "region_reader",
+    "subject_reader",
     "text_of",
     "titles_reader",
 ]
@@ -28,6 +30,7 @@ Coded = tuple[str | None, str | None, str | None]
 
 _FEN = {"元": Decimal(100), "万元": Decimal(1_000_000)}
 _MAX_FEN = 2**62
+_EXACT = 10**15
 _ID_NUMBER = re.compile(r"[1-9]\d{5}(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]")
 
 
@@ -42,16 +45,17 @@ def text_of(value: Leaf) -> str | None:
     return str(value)
 
 
-def only(value: Leaf = None) -> Leaf:
-    """The one leaf itself: where a path needs no choosing, joining or cutting."""
-    return value
-
-
 def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
     """A function to whole fen (1/100 yuan). What is finer than a fen is rounded half even and flagged."""
     scale = _FEN[unit]
+    per_unit = int(scale)
 
     def amount(value: Leaf) -> int | None:
+        if value.__class__ is float and -_EXACT < value < _EXACT:
+            # A JSON number of at most 15 digits is the double nearest to it: if whole fen give that double, it is them.
+            whole_fen = round(value * per_unit)
+            if whole_fen / per_unit == value and -_EXACT < whole_fen < _EXACT:
+                return whole_fen
         text = text_of(value)
         if text is None:
             return None
@@ -93,6 +97,50 @@ def code_reader(table: CodeTable, unmapped: str | None, notes: Notes, zone: tzin
         return (entry.hub_code, code, said or entry.title or None)
 
     return coded
+
+
+def ready_codes(table: CodeTable) -> dict[str, Coded]:
+    """What `code_reader` gives for each code that a table without dates knows, when the source sends no text of its own."""
+    known = {code: rows[0] for code, rows in table.entries.items()}
+    return {code: (entry.hub_code, code, entry.title or None) for code, entry in known.items() if entry.hub_code}
+
+
+def region_reader(coded: Callable[..., Coded] | None) -> Callable[[Leaf], tuple[str | None, str | None]]:
+    """A function to the region (12 digits at most) and its town, the first 9 of them."""
+
+    def region(value: Leaf) -> tuple[str | None, str | None]:
+        text = text_of(value)
+        if coded is not None:
+            text = coded(text)[0]
+        if text is None:
+            return (None, None)
+        text = text[:12]
+        return (text, text[:9] if len(text) >= 9 else None)
+
+    return region
+
+
+def subject_reader(
+    person: frozenset[str], notes: Notes
+) -> Callable[[Leaf, Leaf, Leaf, Leaf], tuple[str | None, str | None, str | None]]:
+    """A function (name, code, kind, address) → kind, name and code of the subject. A natural person goes to `notes.people`."""
+    anything = "*" in person
+
+    def subject(*leaves: Leaf) -> tuple[str | None, str | None, str | None]:
+        name, code, kind, address = map(text_of, leaves)
+        if name is None and code is None:
+            return (None, None, None)
+        if kind in person or (kind and anything) or (code and is_id_number(code)):
+            found = {"role": "subject", "name": name, "id_number": code, "address": address}
+            notes.people.append({key: item for key, item in found.items() if item})
+            if code and bad_id_number(code):
+                notes.flags.append(Flag.BAD_ID_NUMBER)
+            return ("person", None, None)
+        if code and bad_credit_code(code):
+            notes.flags.append(Flag.BAD_CREDIT_CODE)
+        return ("organization", name, code)
+
+    return subject
 
 
 def titles_reader(table: CodeTable | None, separator: str | None, notes: Notes) -> Callable[[Leaf], list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.clock import now_ms
 from hub.errors import HubError
-from hub.mapping.lists import iso_utc
+from hub.mapping.instants import iso_utc
 from hub.source.client import Client
 from hub.source.connector import SourceContext
 from hub.store.alarms import Notice, settle_alarms, take_notices, tell_done

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.config import SourceSettings
-from hub.mapping.instants import instant_reader
+from hub.mapping.instants import Instant
 from hub.mapping.mapping import Mapper, Mapping, Mappings
 from hub.mapping.values import Leaf, Notes
 from hub.source.stream import Stream, Transport
@@ -68,4 +68,4 @@ class StreamJob:
         cursor = self.stream.cursor
         if cursor is None:
             return lambda leaf: None
-        return instant_reader(cursor.zone, cursor.format, Notes())
+        return Instant(cursor.zone, cursor.format, Notes()).read

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import HubError, Outcome
-from hub.mapping.lists import iso_utc
+from hub.mapping.instants import iso_utc
 from hub.store.page import Counts
 
 __all__ = ["RunResult"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hub.errors import MappingError
 from hub.incident import Flag
-from hub.mapping.instants import instant_reader
-from hub.mapping.lists import iso_utc
+from hub.mapping.generated import Scope
+from hub.mapping.instants import Instant, iso_utc
 from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
 from hub.mapping.transforms import amount_reader, text_of
 from hub.mapping.values import BadValueError, Notes
@@ -43,7 +43,7 @@ def utc(*parts: int) -> int:
     ],
 )
 def test_a_time_is_read_in_its_zone_and_form(zone: str, form: str, written: object, meant: int | None) -> None:
-    assert instant_reader(zone, form, Notes())(written) == meant
+    assert Instant(zone, form, Notes()).read(written) == meant
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_a_time_is_read_in_its_zone_and_form(zone: str, form: str, written: obje
 )  # fmt: skip
 def test_an_impossible_time_is_an_error(written: object) -> None:
     with pytest.raises(BadValueError):
-        instant_reader("Asia/Shanghai", "iso", Notes())(written)
+        Instant("Asia/Shanghai", "iso", Notes()).read(written)
 
 
 @pytest.mark.parametrize("written", ["x", 1.5, True, "1763769600000.0"])
 def test_an_impossible_epoch_is_an_error(written: object) -> None:
     with pytest.raises(BadValueError):
-        instant_reader("UTC", "epoch_ms", Notes())(written)
+        Instant("UTC", "epoch_ms", Notes()).read(written)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_impossible_epoch_is_an_error(written: object) -> None:
 )
 def test_an_odd_time_is_kept_and_flagged(zone: str, written: str, flags: list[Flag]) -> None:
     notes = Notes()
-    read = instant_reader(zone, "iso", notes)
+    read = Instant(zone, "iso", notes).read
     assert read(written) is not None
     assert notes.flags == flags
     assert read(written) is not None
@@ -88,15 +88,35 @@ def test_an_odd_time_is_kept_and_flagged(zone: str, written: str, flags: list[Fl
 
 def test_an_unknown_zone_is_named() -> None:
     with pytest.raises(MappingError, match="Asia/Jinhua"):
-        instant_reader("Asia/Jinhua", "iso", Notes())
+        Instant("Asia/Jinhua", "iso", Notes())
 
 
 @given(st.datetimes(min_value=datetime(1991, 1, 1), max_value=datetime(2099, 12, 31)))  # noqa: DTZ001 - local on purpose
 def test_local_times_of_shanghai_are_eight_hours_ahead(local: datetime) -> None:
     local = local.replace(microsecond=0)
-    ms = instant_reader("Asia/Shanghai", "iso", Notes())(local.isoformat(" "))
+    ms = Instant("Asia/Shanghai", "iso", Notes()).read(local.isoformat(" "))
     summer_time = local.year == 1991 and 4 <= local.month <= 9
     assert summer_time or ms == int(local.replace(tzinfo=UTC).timestamp() * 1000) - 8 * 3_600_000
+
+
+@given(
+    st.sampled_from(["Asia/Shanghai", "America/Los_Angeles", "Asia/Kolkata", "UTC"]),
+    st.datetimes(min_value=datetime(1985, 1, 1), max_value=datetime(2105, 1, 1)),  # noqa: DTZ001 - local on purpose
+    st.sampled_from(
+        ["{:%Y-%m-%d %H:%M:%S}", "{:%Y-%m-%dT%H:%M:%S}", "{:%Y-%m-%d %H:%M:60}", "{:%Y-%m-%d}", "{:%Y-%m-%d %H}"]
+    ),
+)
+def test_the_quick_way_to_a_time_gives_what_the_long_way_gives(zone: str, local: datetime, form: str) -> None:
+    instant, scope, text = Instant(zone, "iso", Notes()), Scope(), form.format(local)
+    for read, quick in ((instant.read, instant.quick(scope)), (instant.read_iso, instant.quick_iso(scope))):
+        lines = scope.read("made", ["given"], lambda value: "the long way", quick)
+        function = scope.function("given", [*lines, "return made"])
+        try:
+            meant = read(text)
+        except BadValueError:
+            meant = None
+        assert function(text) in (meant, "the long way")
+        assert function(None) == function(20261119) == "the long way"
 
 
 @given(st.integers(min_value=0, max_value=4_102_444_800_000))
@@ -186,3 +206,10 @@ def test_what_is_no_coordinate_is_an_error(written: object) -> None:
 )
 def test_text_is_as_the_source_wrote_it(leaf: object, text: str | None) -> None:
     assert text_of(leaf) == text
+
+
+@given(st.integers(min_value=-(10**16), max_value=10**16), st.sampled_from(["元", "万元"]))
+def test_an_amount_as_a_number_is_read_like_its_text(fen: int, unit: str) -> None:
+    number = float(Decimal(fen) / {"元": 100, "万元": 1_000_000}[unit])
+    notes = Notes()
+    assert amount_reader(unit, notes)(number) == amount_reader(unit, notes)(repr(number))
