@@ -4,6 +4,7 @@ HubError
 ├── FailedError                 failed 1        the answer or the data cannot be used
 │   ├── EnvelopeError                           a page answered, but not in the agreed shape
 │   │   └── UnreadablePageError                 its rows cannot be told apart
+│   ├── OverdueError                            a connector's code did not come back
 │   ├── AccountingError                         the engine's own counts do not add up
 │   └── StoreError                              the store refused or is damaged
 ├── MisconfiguredError          misconfigured 2 the operator must change something first
@@ -50,6 +51,7 @@ __all__ = [
     "MappingError",
     "MisconfiguredError",
     "Outcome",
+    "OverdueError",
     "PartialError",
     "PluginError",
     "QuotaSpentError",
@@ -153,6 +155,10 @@ class UnreadablePageError(EnvelopeError):
     def __init__(self, template: str, /, *, body: bytes = b"", remedy: str = "", **values: object) -> None:
         super().__init__(template, remedy=remedy, **values)
         self.body = body
+
+
+class OverdueError(FailedError):
+    """A connector's code did not come back by any deadline. Its thread cannot be ended; it is left behind."""
 
 
 class AccountingError(FailedError):

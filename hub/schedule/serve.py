@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hub.clock import now
 from hub.config import Schedule, SourceSettings
-from hub.errors import HubError, Outcome
+from hub.errors import HubError, Outcome, OverdueError
 from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.plan import Planned, plan, register
 from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
@@ -44,6 +44,10 @@ class Runner:
             result = StreamRun(self._hub.store, job, owner=self._hub.owner, options=options, stop=stop).execute()
         except HubError as error:
             result = RunResult(source=name, stream=stream, outcome=error.outcome, error=error.within(source=name))
+        if isinstance(result.error, OverdueError):
+            # Whatever the call that hangs holds (a lock, a connection), the next run shall not wait for it.
+            with self._lock:
+                self._open.pop(name, None)
         self._done(result)
         if result.outcome is Outcome.BUSY and result.error is not None:
             until = result.error.values.get("until")

@@ -129,7 +129,8 @@ class Page:
 
 
 class Transport(Protocol):
-    """Answers one question: the next page after this position. Built once per source, used by one thread per stream."""
+    """Answers one question: the next page after this position. Built once per source. Of one stream one page is asked for at a
+    time, each in a thread of its own, and beside it one detail."""
 
     def fetch(self, stream: Stream, window: Window, position: Position | None) -> Page:
         """Raise a HubError whose class says what happened; never return an empty page for an error."""

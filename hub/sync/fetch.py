@@ -5,11 +5,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 from hub.errors import DeadlineError, HubError, InterruptedByOperatorError
 from hub.source.stream import Page, Position, Window
+from hub.sync.call import Call
 from hub.sync.job import StreamJob
 from hub.sync.retry import decide_retry
 
@@ -34,44 +35,44 @@ class Fetcher:
 
     def pages(self, window: Window, position: Position | None) -> Generator[Page, None, None]:
         """Page after page of a window. While the caller applies one, the next is already being fetched. Close it."""
-        with ThreadPoolExecutor(1, thread_name_prefix=f"fetch-{self._job.lease_name}") as ahead:
-            waiting: Future[Page] | None = ahead.submit(self._page, window, position)
-            while waiting is not None:
-                while not wait([waiting], self._renew_s).done:
-                    self._hold()
-                page = waiting.result()
-                waiting = (
-                    ahead.submit(self._page, window, page.next)
-                    if page.next is not None and not self._stop.is_set()
-                    else None
-                )
+        ahead: Call[Page] | None = self._call(lambda: self._page(window, position))
+        try:
+            while ahead is not None:
+                page = ahead.result(self._hold, self._renew_s)
+                more = page.next is not None
+                ahead = self._call(partial(self._page, window, page.next)) if more and not self._stop.is_set() else None
                 yield page
-                if page.next is not None and waiting is None:
+                if more and ahead is None:
                     raise InterruptedByOperatorError(
                         "stopped after a whole page", remedy="the next run goes on from there"
                     )
+        finally:
+            if ahead is not None:
+                ahead.end()
 
     def detail(self, row: bytes) -> bytes:
         """The record behind a list row."""
         self.requests += 1
-        return self._patiently(lambda: self._job.transport.detail(self._job.stream, row), self._keep_holding)
+        self._keep_holding()
+        asking = self._call(lambda: self._patiently(lambda: self._job.transport.detail(self._job.stream, row)))
+        return asking.result(self._hold, self._renew_s)
 
     def _page(self, window: Window, position: Position | None) -> Page:
         return self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))
+
+    def _call(self, work: Callable[[], T]) -> Call[T]:
+        """All attempts at a page, in a thread of their own; one request's deadline is the grace of the whole."""
+        settings = self._job.settings
+        due = min(self._deadline, time.monotonic() + settings.page_deadline.total_seconds())
+        grace_s = settings.request_deadline.total_seconds()
+        return Call(work, source=self._job.source, due=due, grace_s=grace_s, name=f"fetch-{self._job.lease_name}")
 
     def _keep_holding(self) -> None:
         if time.monotonic() - self._held_at >= self._renew_s:
             self._hold()
             self._held_at = time.monotonic()
 
-    def _pause(self, seconds: float, hold: Callable[[], None]) -> bool:
-        """Wait; True if the run is to stop."""
-        while seconds > self._renew_s and not self._stop.wait(self._renew_s):
-            hold()
-            seconds -= self._renew_s
-        return self._stop.wait(seconds)
-
-    def _patiently(self, ask: Callable[[], T], hold: Callable[[], None] = lambda: None) -> T:
+    def _patiently(self, ask: Callable[[], T]) -> T:
         settings = self._job.settings
         give_up = min(self._deadline, time.monotonic() + settings.page_deadline.total_seconds())
         attempt = renewals = 0
@@ -80,7 +81,6 @@ class Fetcher:
                 raise DeadlineError(
                     "the run took longer than its deadline", remedy="the next run goes on; or raise run_deadline"
                 )
-            hold()
             try:
                 return ask()
             except HubError as error:
@@ -103,5 +103,5 @@ class Fetcher:
                     renewals += 1
                     attempt -= 1
                     self._job.transport.renew()
-                if self._pause(again.wait_s, hold):
+                if self._stop.wait(again.wait_s):
                     raise InterruptedByOperatorError("stopped while waiting for the source") from error

@@ -1,8 +1,11 @@
 """Looking at a stream without storing anything: its first page, mapped, for `hub check` and `hub preview`."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,12 +14,14 @@ from hub.mapping.mapping import UnmappableError
 from hub.mapping.values import CodeGap
 from hub.source.stream import Page
 from hub.store.incidents import mapped_fields
+from hub.sync.call import Call
 from hub.sync.job import StreamJob
 from hub.sync.reading import begin, window_of
 
 __all__ = ["Sample", "SampleRecord", "masked", "take_sample"]
 
 MASK = "***"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,21 @@ def take_sample(job: StreamJob, *, keep: int = 1, unmask: bool = False) -> Sampl
 def _first_page(job: StreamJob) -> Page:
     start = int(job.start.timestamp() * 1000)
     window = window_of(begin(job.stream, "incremental", cursor=None, start=start, enumeration=""), job.partition)
-    try:
-        return job.transport.fetch(job.stream, window, None)
-    except TokenExpiredError:
-        job.transport.renew()
-        return job.transport.fetch(job.stream, window, None)
+
+    def ask() -> Page:
+        try:
+            return job.transport.fetch(job.stream, window, None)
+        except TokenExpiredError:
+            job.transport.renew()
+            return job.transport.fetch(job.stream, window, None)
+
+    return _called(job, ask)
+
+
+def _called(job: StreamJob, work: Callable[[], T]) -> T:
+    due = time.monotonic() + job.settings.page_deadline.total_seconds()
+    grace_s = job.settings.request_deadline.total_seconds()
+    return Call(work, source=job.source, due=due, grace_s=grace_s).result()
 
 
 def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) -> None:
@@ -81,7 +96,7 @@ def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) ->
         shown = len(sample.records) < keep
         if job.stream.two_step and not shown:
             continue
-        full = job.transport.detail(job.stream, raw) if job.stream.two_step else raw
+        full = _called(job, partial(job.transport.detail, job.stream, raw)) if job.stream.two_step else raw
         # Personal paths are those of the reshaped record: what cannot be reshaped cannot be masked either.
         flat, incident, problem = None, None, ""
         try:

@@ -5,16 +5,18 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from hub.clock import now
 from hub.config import Settings, SourceSettings
-from hub.errors import ConfigError, FailedError, HubError
+from hub.errors import ConfigError, FailedError, HubError, OverdueError
 from hub.mapping.mapping import Mappings
 from hub.plugins import Plugins
 from hub.source.budget import HostBudgets
@@ -24,6 +26,7 @@ from hub.store.budget import StoreBudgets
 from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
+from hub.sync.call import MOST_LEFT_BEHIND, Call, left_behind
 from hub.sync.job import Hooks, StreamJob
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
@@ -31,6 +34,7 @@ from hub.sync.run import RunOptions, StreamRun
 __all__ = ["Hub", "OpenSource"]
 
 log = logging.getLogger("hub.sync")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,26 @@ class Hub:
         settings = self.settings.sources[name]
         connector = self.plugins.connector(settings.connector)()
         config = settings.connector_config(connector.Config)
-        transport = connector.transport(config, self._context(name, settings))
+        context = self._context(name, settings)
+        made = self._call(name, lambda: (connector.streams(config), connector.transport(config, context)), settings)
+        streams, transport = made.result()
         try:
-            yield OpenSource(name, connector, settings, connector.streams(config), transport)
+            yield OpenSource(name, connector, settings, streams, transport)
         finally:
-            transport.close()
+            self._close(name, transport)
+
+    def _call(self, name: str, work: Callable[[], T], settings: SourceSettings) -> Call[T]:
+        """The connector's own code, opening: it asks nobody, so one request's deadline is enough."""
+        due = time.monotonic() + settings.request_deadline.total_seconds()
+        return Call(work, source=name, due=due, grace_s=0, name=f"open-{name}")
+
+    def _close(self, name: str, transport: Transport) -> None:
+        """Wait for it no longer than for a plugin's hook: whatever hung before may hang here too."""
+        if left_behind(name) < MOST_LEFT_BEHIND:
+            due = time.monotonic() + self.plugins.deadline_s
+            closing = Call(transport.close, source=name, due=due, grace_s=0, name=f"close-{name}")
+            with suppress(OverdueError):
+                closing.result()
 
     def job(self, source: OpenSource, stream: Stream, partition: str = "") -> StreamJob:
         """What a run of that stream needs."""

@@ -188,23 +188,29 @@ def test_lost_lease_ends_the_waiting(fetcher: Any, upstream: Upstream) -> None:
 
 
 def test_long_wait_for_a_detail_holds_the_lease(fetcher: Any, upstream: Upstream, monkeypatch: Any) -> None:
-    held: list[float] = []
-    answers = [RateLimitedError("x", retry_after=80), b"{}"]
+    held: list[int] = []
 
     def detail(stream: Any, row: bytes) -> bytes:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        wait_until(lambda: len(held) > 3)
+        return b"{}"
 
     monkeypatch.setattr(upstream, "detail", detail)
-    stop = Hurry()
-    patient = fetcher(stop, deadline=600, hold=lambda: held.append(0))
-    patient._held_at -= 1000
+    patient = fetcher(hold=lambda: held.append(threading.get_ident()))
+    patient._renew_s = 0.002
     assert patient.detail(b"{}") == b"{}"
-    assert stop.waited == [30.0, 30.0, pytest.approx(20.0)]
-    assert held
+    assert set(held) == {threading.get_ident()}, "in the thread that writes"
     assert patient.requests == 1
+
+
+def test_many_quick_details_hold_the_lease(fetcher: Any, upstream: Upstream, monkeypatch: Any) -> None:
+    held: list[int] = []
+    monkeypatch.setattr(upstream, "detail", lambda stream, row: b"{}")
+    patient = fetcher(hold=lambda: held.append(0))
+    patient.detail(b"{}")
+    assert held == []
+    patient._held_at -= 1000
+    patient.detail(b"{}"), patient.detail(b"{}")
+    assert held == [0]
 
 
 def test_closing_leaves_no_thread(fetcher: Any, upstream: Upstream) -> None:
