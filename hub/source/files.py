@@ -58,7 +58,7 @@ class FileTransport:
     def __init__(
         self, folder: str | Path, specs: tuple[FileSpec, ...], context: SourceContext, *, settle_s: float = 2.0
     ) -> None:
-        self._specs = specs
+        self.kinds = specs
         self._folder = Folder(
             context.base_folder / folder, tuple(spec.pattern for spec in specs), context.files, settle_s
         )
@@ -87,14 +87,14 @@ class FileTransport:
 
     def _owner(self, file: Dropped) -> str:
         """The stream that reads the file; what fits none or several is reported by the first stream."""
-        return self._specs[file.patterns[0] if len(file.patterns) == 1 else 0].stream
+        return self.kinds[file.patterns[0] if len(file.patterns) == 1 else 0].stream
 
     def _page(self, stream: Stream, file: Dropped, row: int) -> Page:
         sha256 = self._folder.sha256(file)
         if len(file.patterns) != 1:
-            fits = ", ".join(self._specs[number].pattern for number in file.patterns)
+            fits = ", ".join(self.kinds[number].pattern for number in file.patterns)
             return self._done(file, sha256, f"fits several patterns: {fits}" if fits else "fits no pattern")
-        spec = self._specs[file.patterns[0]]
+        spec = self.kinds[file.patterns[0]]
         origin = f"{file.path.name} {sha256} row {row + 1}"
         rows: list[bytes] = []
         bad: list[RawRow] = []

@@ -118,7 +118,10 @@ def _benched(connector: type[Connector], check: Check, quality: Quality, home: P
 def _on_paper(connector: type[Connector], name: str, quality: Quality, home: Path) -> list[str]:
     if name == "both_languages":
         return both_languages(connector)
-    return documentation(connector, quality, list(_streams(connector, quality, home)))
+    try:
+        return documentation(connector, quality, list(_streams(connector, quality, home)))
+    except HubError as error:
+        return [str(error)]
 
 
 def _streams(connector: type[Connector], quality: Quality, home: Path) -> Iterator[Any]:

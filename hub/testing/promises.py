@@ -12,6 +12,7 @@ from hub.errors import Outcome
 from hub.incident import Status
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.source.connector import Connector
+from hub.source.stream import Page
 from hub.store.overview import list_gaps
 from hub.store.state import list_states
 from hub.sync.reconcile import reconcile
@@ -20,6 +21,7 @@ from hub.sync.run import Backfill, RunOptions
 from hub.sync.sample import take_sample
 from hub.testing.bench import Bench, secrets_of
 from hub.testing.quality import Quality, Tier, quality_file
+from hub.testing.upstream import Refusal
 
 __all__ = ["CHECKS", "Check", "NotApplicableError"]
 
@@ -55,12 +57,6 @@ def _true(bench: Bench) -> list[str]:
     return found[:_FEW] + ([f"… and {len(found) - _FEW} more"] if len(found) > _FEW else [])
 
 
-def _rest_only(bench: Bench) -> None:
-    arrival = bench.hub.plugins.connector(bench.hub.settings.sources[bench.source].connector).arrival
-    if arrival != "poll":
-        raise NotApplicableError(f"a source of arrival {arrival} is not asked over HTTP")
-
-
 def checks(bench: Bench) -> list[str]:
     """Every stream can be reached and its first page is understood."""
     with bench.hub.open(bench.source) as source:
@@ -83,7 +79,7 @@ def resumes(bench: Bench) -> list[str]:
     """Runs cut short after a few records go on where they stopped, until all is read."""
     idle = 0
     for _ in range(200):
-        results = bench.sync(limit=5)
+        results = bench.sync(limit=bench.few)
         if problems := _good(results):
             return problems
         idle = 0 if any(one.counts.new + one.counts.changed for one in results) else idle + 1
@@ -108,9 +104,9 @@ def late_rows(bench: Bench) -> list[str]:
 
 def page_shift(bench: Bench) -> list[str]:
     """Records that move between pages while they are read are not lost."""
-    _rest_only(bench)
-    bench.fault("shifting_pages", times=2)
+    bench.shift()
     problems = _good(bench.sync())
+    bench.watch(None)
     bench.clear()
     bench.move()
     return problems or _good(bench.sync()) or _true(bench)
@@ -118,11 +114,8 @@ def page_shift(bench: Bench) -> list[str]:
 
 def token_expiry(bench: Bench) -> list[str]:
     """A token or session that ends is renewed, and the run goes on."""
-    _rest_only(bench)
-    with bench.hub.open(bench.source) as source:
-        auth = getattr(source.transport, "_auth", None)
-        if auth is not None and not auth.renewable:
-            raise NotApplicableError("the sign-in has nothing that expires")
+    if not bench.renews:
+        raise NotApplicableError("the sign-in has nothing that expires")
     bench.sync()
     bench.fault("expired_token")
     bench.move()
@@ -131,7 +124,8 @@ def token_expiry(bench: Bench) -> list[str]:
 
 def retry_after(bench: Bench) -> list[str]:
     """A source that says "later" is asked again no sooner."""
-    _rest_only(bench)
+    if not bench.throttles:
+        raise NotApplicableError("no answer over HTTP that could say Retry-After")
     bench.fault("rate_limited", retry_after=1)
     began = time.monotonic()
     problems = _good(bench.sync()) or _true(bench)
@@ -141,29 +135,29 @@ def retry_after(bench: Bench) -> list[str]:
 
 def empty_or_refused(bench: Bench) -> list[str]:
     """No error of the source is taken for "no records": the run says what it was, and nothing stored is lost."""
-    _rest_only(bench)
     bench.sync()
     cursors = [(state.stream, state.cursor) for state in list_states(bench.hub.store)]
     problems = []
-    for status in (401, 403, 404):
-        problems += _refused(bench, "http_status", str(status), status=status)
-    for fault in ("login_page", "empty_body", "error_envelope"):
-        problems += _refused(bench, fault, fault)
+    for refusal in bench.refusals:
+        results = _refused(bench, refusal)
+        problems += [f"{refusal.said}: {one.stream} ended ok" for one in results if one.outcome is Outcome.OK]
+        problems += [f"{refusal.said}: {one.stream} buried records" for one in results if one.counts.tombstoned]
     if cursors != [(state.stream, state.cursor) for state in list_states(bench.hub.store)]:
         problems.append("a cursor moved although nothing could be read")
     return problems or _true(bench)
 
 
-def _refused(bench: Bench, fault: str, said: str, **options: object) -> list[str]:
-    bench.fault(fault, times=None, **options)
+def _refused(bench: Bench, refusal: Refusal) -> list[RunResult]:
+    """What syncs say while the source refuses."""
+    options = {"times": None, **refusal.options} if refusal.lasting else dict(refusal.options)
+    bench.fault(refusal.fault, **options)
     # One attempt: whether an error is temporary is the engine's matter, and waiting for it proves nothing here.
     settings = bench.hub.settings.sources[bench.source]
     bench.hub.settings.sources[bench.source] = _impatient(settings)
-    results = bench.sync() + bench.sync(full=True)
+    results = bench.sync() + (bench.sync(full=True) if refusal.lasting else [])
     bench.hub.settings.sources[bench.source] = settings
     bench.clear()
-    problems = [f"{said}: {one.stream} ended ok" for one in results if one.outcome is Outcome.OK]
-    return problems + [f"{said}: {one.stream} buried records" for one in results if one.counts.tombstoned]
+    return results
 
 
 def _impatient(settings: SourceSettings) -> SourceSettings:
@@ -179,41 +173,34 @@ class _KilledError(BaseException):
 
 def kill_and_resume(bench: Bench) -> list[str]:
     """Killed in the middle of a reading, the next run makes the store equal to the source."""
-    with bench.hub.open(bench.source) as source:
-        kind = type(source.transport)
     for after in (1, 2, 3):
-        _killed(bench, kind, after)
+        _killed(bench, after)
     return _good(bench.sync()) or _true(bench)
 
 
-def _killed(bench: Bench, kind: type, after: int) -> None:
+def _killed(bench: Bench, after: int) -> None:
     """A sync that dies at its page number `after`."""
-    real, pages = kind.fetch, iter(range(1, 1_000_000))  # type: ignore[attr-defined]
+    pages = iter(range(1, 1_000_000))
 
-    def fetch(self: object, *arguments: object) -> object:
-        page = real(self, *arguments)
+    def after_page(page: Page) -> None:
         if next(pages) > after:
             # The page came, and is lost with the process.
             raise _KilledError
-        return page
 
-    kind.fetch = fetch  # type: ignore[attr-defined]
+    bench.watch(after_page)
     try:
         bench.sync()
     except _KilledError:
         pass
     finally:
-        kind.fetch = real  # type: ignore[attr-defined]
+        bench.watch(None)
 
 
 def redaction(bench: Bench) -> list[str]:
     """Neither a secret nor a person's data stands in a log line, an error or the store's readable columns."""
     results = bench.sync()
-    if bench.hub.plugins.connector(bench.hub.settings.sources[bench.source].connector).arrival == "poll":
-        for fault in ("login_page", "error_envelope"):
-            bench.fault(fault)
-            results += bench.sync()
-            bench.clear()
+    for refusal in bench.refusals:
+        results += _refused(bench, refusal)
     told = "\n".join([*bench.heard, *(str(one.error) for one in results)])
     problems = [f"a secret setting stands in {where}" for where in _leaks(told, secrets_of(bench.hub, bench.source))]
     with bench.hub.store.read() as transaction:
@@ -246,9 +233,10 @@ def reconciles(bench: Bench) -> list[str]:
     bench.sync()
     problems, missing = [], 0
     with bench.hub.open(bench.source) as source:
-        jobs = [bench.hub.job(source, stream) for stream in source.streams if stream.complete]
+        # A log shows every version again from its beginning; files are shown once.
+        jobs = [bench.hub.job(source, stream) for stream in source.streams if stream.complete or stream.cursor]
         if not jobs:
-            raise NotApplicableError("no stream enumerates its records")
+            raise NotApplicableError("the records are shown once only")
         for job in jobs:
             found = reconcile(bench.hub.store, job, since=job.start, until=None)
             problems += [f"{job.stream.name}: {found.error}"] if found.error else []
@@ -286,7 +274,8 @@ def codes_governed(bench: Bench) -> list[str]:
     """Every code met has a row in a code table, and states come through one."""
     if problems := _good(bench.sync()):
         return problems
-    gaps = [f"{gap.code_table}: {gap.code}" for gap in list_gaps(bench.hub.store, None)]
+    found = [gap for gap in list_gaps(bench.hub.store, None) if gap.code not in bench.planted]
+    gaps = [f"{gap.code_table}: {gap.code}" for gap in found]
     with bench.hub.store.read() as transaction:
         states = {row[0] for row in transaction.all("SELECT DISTINCT status FROM incident WHERE status IS NOT NULL")}
     odd = states - {status.value for status in Status}

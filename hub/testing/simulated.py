@@ -5,7 +5,6 @@ shows is that the hub's promises hold over this connector, whatever goes wrong o
 """
 
 import threading
-from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -25,32 +24,65 @@ from hub.source.rest import Endpoint
 from hub.source.signers import zj_md5
 from hub.source.xml import XmlEnvelope
 from hub.testing.sandbox.faults import LOGIN_PAGE, Fault, Faults, instead
+from hub.testing.upstream import Refusal, Worlds
 from hub.testing.world import Kept, World, encoded, put_path
 
 __all__ = ["SimulatedApi"]
 
 _YEAR_S = 365 * 86400
+#: What counts as a page of a source that sends everything at once, and the most rows a test needs to fill one.
+_FEW, _MOST = 10, 200
 
 
 class SimulatedApi(httpx.BaseTransport):
-    """Answers the requests of one source. `worlds`: its streams; `auth` is found out from the connector's transport."""
+    """Answers the requests of one source. `worlds`: its streams; `auth`: how its transport signs in, if it does."""
 
-    def __init__(self, worlds: Mapping[str, World], now: datetime) -> None:
+    refusals: tuple[Refusal, ...] = (
+        *(Refusal("http_status", {"status": status}) for status in (401, 403, 404)),
+        *(Refusal(name) for name in ("login_page", "empty_body", "error_envelope")),
+    )
+    tells_time = True
+
+    def __init__(self, worlds: Worlds, auth: Auth | None) -> None:
         self.worlds = dict(worlds)
-        self.now = now
-        self.faults = Faults()
-        self.auth: Auth = Auth()
-        self.served = 0
-        self.shift: World | None = None
+        self.auth = auth or Auth()
+        self.page_rows = max(
+            min(getattr(world.stream.endpoint.paging, "per_page", _FEW), _MOST) for world in worlds.values()
+        )
+        self._faults = Faults()
         self._session = 0
         self._lock = threading.Lock()
+
+    @property
+    def now(self) -> datetime:
+        return next(iter(self.worlds.values())).now
+
+    def write(self) -> None:
+        """What is asked for next is answered from the worlds as they are."""
+
+    def late(self) -> None:
+        """A list has no order of its own that could show what came late."""
+
+    def shift(self) -> None:
+        for world in self.worlds.values():
+            world.touch(world.living[0], self.now)
+
+    def fault(self, name: str, **options: Any) -> None:
+        """A fault of the sandbox (`FAULTS`) that has to do with HTTP."""
+        if name == "expired_token":
+            self._session += 1
+            return
+        common = {key: options.pop(key) for key in ("times", "skip", "on") if key in options}
+        self._faults.add(Fault(name, **common, options=options))
+
+    def clear(self) -> None:
+        self._faults.clear()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
         with self._lock:
-            self.served += 1
             world = self._asked(request)
-            fault = self.faults.take(credentials=world is None)
+            fault = self._faults.take(credentials=world is None)
             response = self._sign_in(request) if world is None else self._data(request, world, fault)
             if fault is not None and (given := instead(fault, int(self.now.timestamp()))) is not None:
                 if given.reset:
@@ -61,10 +93,6 @@ class SimulatedApi(httpx.BaseTransport):
         response.headers["Date"] = format_datetime(self.now, usegmt=True)
         # A response made of content counts as read; the client wants to read it itself.
         return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content))
-
-    def forget_tokens(self) -> None:
-        """Every token and session ends now."""
-        self._session += 1
 
     # --- which stream, and may they -----------------------------------------------------------------------------------
 
@@ -149,8 +177,6 @@ class SimulatedApi(httpx.BaseTransport):
         paging = endpoint.paging
         size = int(params.get(getattr(paging, "size", "") or getattr(paging, "limit", "-"), _size(paging)))
         offset = _offset(paging, params, size)
-        if fault is not None and fault.name == "shifting_pages" and offset:
-            world.touch(world.living[0], self.now)
         found = self._window(world, endpoint, params)
         if not isinstance(paging, Keyset) and not endpoint.sort:
             # A source that does not sort by its cursor shows the newest first, as most web lists do.
