@@ -1,13 +1,14 @@
 """One answer's body as JSON, walked by dotted paths without decoding what lies beside them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from hub.errors import LoginPageError, UnreadablePageError
 
-__all__ = ["PARSE_ERRORS", "Document", "quiet", "steps", "utf8_body"]
+__all__ = ["PARSE_ERRORS", "Document", "Shape", "quiet", "steps", "utf8_body"]
 
 PARSE_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for a text that is no JSON, too deep, or no UTF-8."""
@@ -57,6 +58,43 @@ def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
     return text
 
 
+class Shape:
+    """Where an answer usually has what is asked of it, so that one pass over the text finds all of it. Objects all the way;
+    an answer of any other shape is walked level by level. No path may lead through another one."""
+
+    def __init__(self, rows: str, paths: Iterable[str]) -> None:
+        self._rows, self._paths = tuple(steps(rows)), {path: tuple(steps(path)) for path in paths}
+        self._nodes = {keys[:depth] for keys in (self._rows, *self._paths.values()) for depth in range(len(keys) + 1)}
+        self._names = {node: f"f{number}" for number, node in enumerate(sorted(self._nodes))}
+        self._decode = msgspec.json.Decoder(self._type(())).decode
+
+    def read(self, text: bytes) -> tuple[dict[str, msgspec.Raw | None], list[msgspec.Raw] | None]:
+        """What stands at each path (None: nothing) and the rows; nothing at all if the text is of another shape."""
+        try:
+            document = self._decode(text)
+        except PARSE_ERRORS:
+            return {}, None
+        return {path: self._at(document, keys) for path, keys in self._paths.items()}, self._at(document, self._rows)
+
+    def _type(self, node: tuple[str, ...]) -> Any:
+        if node == self._rows:
+            return list[msgspec.Raw]
+        below = sorted(found for found in self._nodes if found[:-1] == node and found)
+        if not below:
+            return msgspec.Raw
+        fields = [
+            (self._names[found], self._type(found), *(() if found == self._rows[: len(found)] else (None,)))
+            for found in below
+        ]
+        names = {self._names[found]: found[-1] for found in below}
+        return msgspec.defstruct("Shape", fields, rename=names, kw_only=True, gc=False)
+
+    def _at(self, found: Any, keys: tuple[str, ...]) -> Any:
+        for depth in range(len(keys)):
+            found = getattr(found, self._names[keys[: depth + 1]]) if found is not None else None
+        return found
+
+
 class Document:
     """A JSON text (UTF-8). `find` walks objects; a JSON *string* on the way is decoded as JSON and walked on
     (domain.md §1.3).
@@ -64,15 +102,23 @@ class Document:
     Each level is split once into raw slices; only what a path names is looked at.
     """
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, shape: Shape | None = None) -> None:
         self.text = text
         self._levels: dict[str, dict[str, msgspec.Raw] | None] = {}
         self._inner: dict[str, bytes] = {}
+        self._told: dict[str, msgspec.Raw | None] = {}
+        #: The elements of the shape's rows, where the text is of that shape.
+        self.rows: list[msgspec.Raw] | None = None
+        if shape is not None:
+            self._told, self.rows = shape.read(text)
 
     def find(self, path: str) -> bytes | None:
         """The raw JSON at a path, exactly as sent; None if it is missing. UnreadablePageError if a level is no JSON."""
         if not path:
             return self.text
+        if path in self._told:
+            raw = self._told[path]
+            return None if raw is None else bytes(raw)
         parent, _, key = path.rpartition(".")
         level = self._level(parent)
         found = level.get(key) if level is not None else None

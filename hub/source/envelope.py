@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from hub.errors import (
     TokenExpiredError,
     UnavailableError,
 )
-from hub.source.document import PARSE_ERRORS, Document, quiet, steps, utf8_body
+from hub.source.document import PARSE_ERRORS, Document, Shape, quiet, steps, utf8_body
 from hub.source.stream import RawRow
 
 __all__ = ["Check", "Envelope", "ErrorKind", "Opened", "Split", "source_error"]
@@ -94,20 +95,23 @@ class Envelope:
     encoding: str = "utf-8"
 
     def split(self, body: bytes) -> Split:
-        document = self._checked(body)
+        document = self._checked(body, self._shape())
+        rows = self._rows_of(document) if document.rows is None else document.rows
+        if self.error_row is not None and rows:
+            self._refuse_error_row(bytes(rows[0]), self.error_row)
+        return Split(list(map(bytes, rows)), self.total_of(document), document=document)
+
+    def _rows_of(self, document: Document) -> list[msgspec.Raw]:
         if self.no_rows(document):
-            return Split([], self.total_of(document), document=document)
+            return []
         raw = document.payload(self.rows)
         if raw is None or not raw.lstrip().startswith(b"["):
             document.check()
             raise self._missing(document)
         try:
-            rows = _rows.decode(raw)
+            return _rows.decode(raw)
         except PARSE_ERRORS as exc:
             raise document.unreadable(self.rows) from exc
-        if self.error_row is not None and rows:
-            self._refuse_error_row(bytes(rows[0]), self.error_row)
-        return Split(list(map(bytes, rows)), self.total_of(document), document=document)
 
     def scan(self, body: bytes) -> Split:
         from hub.source.scanner import scan_json
@@ -154,8 +158,11 @@ class Envelope:
                 return quiet(value)
         return ""
 
-    def _checked(self, body: bytes) -> Document:
-        document = Document(utf8_body(body, self.encoding))
+    def _shape(self) -> Shape | None:
+        return _shape_of(self.rows, (*(check.path for check in self.checks), *((self.total,) if self.total else ())))
+
+    def _checked(self, body: bytes, shape: Shape | None = None) -> Document:
+        document = Document(utf8_body(body, self.encoding), shape)
         self.check_values(document)
         return document
 
@@ -203,6 +210,14 @@ class Envelope:
             said=self.said(document) or "-",
             remedy="see the answer with hub preview; a missing row list is never taken for no rows",
         )
+
+
+@cache
+def _shape_of(rows: str, paths: tuple[str, ...]) -> Shape | None:
+    """None where one path leads through another: then only walking tells what stands there."""
+    asked = (rows, *paths)
+    through = any(one != other and f"{other}.".startswith(f"{one}." if one else "") for one in asked for other in asked)
+    return None if through else Shape(rows, paths)
 
 
 def source_error(kind: ErrorKind, code: str, path: str, said: str) -> HubError:

@@ -21,6 +21,7 @@ from hub.errors import (
     UnreadablePageError,
 )
 from hub.source import GATEWAY_CHECK, Check, Envelope
+from hub.source.document import Document
 
 ROWS = [{"id": 1, "t": "占道"}, {"id": 2, "t": "噪音"}]
 TEXT = json.dumps(ROWS, ensure_ascii=False)
@@ -254,3 +255,22 @@ def test_split_gives_back_any_rows(rows: list[dict[str, Any]], doubled: bool) ->
     body = msgspec.json.encode({"d": {"r": array.decode()}}) if doubled else b'{"d":{"r":' + array + b"}}"
     assert Envelope(rows="d.r").split(body).rows == encoded
     assert Envelope(rows="d.r").scan(body).rows == encoded
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "[]", '{"rows":[1]}', "00"]),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "data", "rows", "total"]), inner)
+        ),
+    )
+)
+def test_an_answer_of_the_usual_shape_means_what_walking_finds(answer: Any) -> None:
+    """The one-pass reading of an answer and the walk, level by level, agree about rows, total and what is wrong."""
+    body = json.dumps(answer).encode()
+    envelope = Envelope(rows="data.rows", total="data.total", checks=(Check("code", ("00", 0)),), empty=("", None))
+    shaped, walked = Document(body, envelope._shape()), Document(body)
+    for path in ("code", "data.total"):
+        assert shaped.find(path) == walked.find(path)
+    if shaped.rows is not None:
+        assert list(map(bytes, shaped.rows)) == list(map(bytes, envelope._rows_of(walked)))
