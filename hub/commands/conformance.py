@@ -6,6 +6,7 @@ from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import EXIT_CODES, Outcome
 from hub.testing.conformance import Verdict, grade
+from hub.testing.materials import materials
 from hub.testing.quality import record_tier
 
 __all__ = ["command"]
@@ -36,6 +37,6 @@ def command(session: Session, connector: str, record: bool) -> int:
     session.output.rows(rows, COLUMNS)
     session.output.say("{connector} earns: {tier}", connector=connector, tier=found.tier)
     if record:
-        session.output.say("written to {path}", path=record_tier(kind, found.tier))
+        session.output.say("written to {path}", path=record_tier(kind, found.tier, materials(kind)))
     failed = any(one.verdict is Verdict.FAILED for one in found.results)
     return EXIT_CODES[Outcome.FAILED] if failed else 0
