@@ -58,7 +58,7 @@ bench: .venv-bench/ready ## Measure against a hand-written floor and peers (QUIC
 	done
 	@touch $@
 
-example: ## Build the example connector, install it beside the hub in a clean environment, use it, remove it (two minutes)
+example: ## Build the example connector, install it beside the hub in a clean environment, sync, schedule and remove it (one minute)
 	PYTHON=$(PYTHON) bash examples/try.sh
 
 grade: $(READY) ## Grade the built-in connectors that changed and record what they earn (ARGS=--all: every one, two minutes)

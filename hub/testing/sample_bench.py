@@ -46,8 +46,8 @@ class SampleBench(CommonBench):
         self.source, self.heard = connector.name, []
         self._folder, self._samples = folder, home / quality.samples
         settings = settings_of(quality, {"folder": str(folder), "python": sys.executable})
-        config, texts = configured(connector.name, settings, folder)
-        self.project = TestedProject(folder, config, connector, texts)
+        config, secrets = configured(connector, settings, folder)
+        self.project = TestedProject(folder, config, connector, secrets)
         self.now = clock.now().replace(microsecond=0)
         with self.hub.open(self.source) as source:
             self.worlds, self.upstream = self._simulated(source)

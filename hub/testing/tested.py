@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from hub.config import Environment, SourceSettings, load
 from hub.plugins import load_plugins
@@ -81,26 +82,30 @@ class TestedProject(HubProject):
         return TestedHub(settings, plugins, Store(settings.store.url, Keyring(settings.store.secret_key())))
 
 
-def configured(source: str, settings: dict[str, Any], folder: Path) -> tuple[Path, dict[str, str]]:
-    """A hub.toml of one source, and the variables its texts come from: secrets may stand in no file."""
-    texts: list[str] = []
-    given = {"connector": source, "start": "2000-01-01", **settings}
-    lines = [f"{name} = {_inline(value, texts)}" for name, value in given.items()]
+def configured(connector: type[Connector], settings: dict[str, Any], folder: Path) -> tuple[Path, dict[str, str]]:
+    """A hub.toml of one source, and the variables its secrets come from: they may stand in no file."""
+    secrets: dict[str, str] = {}
+    lines = [f"[sources.{connector.name}]", f'connector = "{connector.name}"', 'start = "2000-01-01"']
+    for name, value in settings.items():
+        field = connector.Config.model_fields.get(name)
+        secret = field is not None and SecretStr.__name__ in str(field.annotation)
+        lines.append(f"{name} = {_inline(value, secrets if secret else None)}")
     path = folder / "hub.toml"
-    path.write_text("\n".join([f"[sources.{source}]", *lines]) + "\n", "utf-8")
-    return path, {f"KIT_{number}": text for number, text in enumerate(texts)}
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path, secrets
 
 
-def _inline(value: Any, texts: list[str]) -> str:
-    """TOML on one line: JSON but for tables, and with texts left to variables."""
+def _inline(value: Any, secrets: dict[str, str] | None) -> str:
+    """TOML on one line: JSON but for tables; secret texts are left to variables."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {_inline(item, texts)}" for name, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_inline(item, secrets)}" for name, item in value.items()) + " }"
     if isinstance(value, list):
-        return "[" + ", ".join(_inline(item, texts) for item in value) + "]"
-    if isinstance(value, str):
-        texts.append(value)
-        return f'"${{env:KIT_{len(texts) - 1}}}"'
-    return json.dumps(value)
+        return "[" + ", ".join(_inline(item, secrets) for item in value) + "]"
+    if isinstance(value, str) and secrets is not None:
+        name = f"KIT_{len(secrets)}"
+        secrets[name] = value
+        return f'"${{env:{name}}}"'
+    return json.dumps(value, ensure_ascii=False)
 
 
 def settings_of(quality: Quality, places: dict[str, str]) -> dict[str, Any]:
