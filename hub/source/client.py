@@ -26,8 +26,9 @@ from hub.errors import (
 )
 from hub.source.connector import SourceContext
 from hub.source.deadline import deadline, deadline_transport, remaining
-from hub.source.document import PARSE_ERRORS, quiet
+from hub.source.document import PARSE_ERRORS
 from hub.source.instants import http_date
+from hub.source.said import quiet, quiet_code
 
 __all__ = ["FOREIGN_ERRORS", "Answer", "Client", "answer_of", "judge", "retry_after_s", "same_host", "translated"]
 
@@ -267,7 +268,7 @@ def _decoded(response: httpx.Response, limit: int, url: str) -> Iterator[bytes]:
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise EnvelopeError(
-            "{url} compresses with {encoding}, which was not offered", url=url, encoding=quiet(encoding, 20)
+            "{url} compresses with {encoding}, which was not offered", url=url, encoding=quiet_code(encoding, 20)
         )
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if encoding != "deflate" else zlib.MAX_WBITS)
     try:

@@ -1,6 +1,5 @@
 """One answer's body as JSON, walked by dotted paths without decoding what lies beside them."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 
 from hub.errors import LoginPageError, UnreadablePageError
 
-__all__ = ["PARSE_ERRORS", "Document", "Shape", "quiet", "steps", "utf8_body"]
+__all__ = ["PARSE_ERRORS", "Document", "Shape", "steps", "utf8_body"]
 
 PARSE_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for a text that is no JSON, too deep, or no UTF-8."""
@@ -17,18 +16,11 @@ _BOM = b"\xef\xbb\xbf"
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 _skip = msgspec.json.Decoder(msgspec.Raw)
-#: Numbers of people and keys look like this; a source's message may repeat them.
-_PRIVATE = re.compile(r"\d{6,}|[A-Za-z0-9+/=_-]{20,}")
 
 
 def steps(path: str) -> list[str]:
     """The keys of a dotted path; none for the whole document."""
     return path.split(".") if path else []
-
-
-def quiet(text: str, limit: int = 120) -> str:
-    """A source's own words, short and on one line, without what may be a phone number, an ID number or a key."""
-    return _PRIVATE.sub("…", " ".join(text.split()))[:limit]
 
 
 def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:

@@ -17,7 +17,8 @@ from hub.errors import (
     TokenExpiredError,
     UnavailableError,
 )
-from hub.source.document import PARSE_ERRORS, Document, Shape, quiet, steps, utf8_body
+from hub.source.document import PARSE_ERRORS, Document, Shape, steps, utf8_body
+from hub.source.said import quiet, quiet_code
 from hub.source.stream import RawRow
 
 __all__ = ["Check", "Envelope", "ErrorKind", "Opened", "Split", "source_error"]
@@ -222,7 +223,7 @@ def _shape_of(rows: str, paths: tuple[str, ...]) -> Shape | None:
 
 def source_error(kind: ErrorKind, code: str, path: str, said: str) -> HubError:
     """The error a source's own code stands for; every message names where, which code, and the source's words."""
-    values: dict[str, Any] = {"code": quiet(code, 40), "path": path, "said": said or "-"}
+    values: dict[str, Any] = {"code": quiet_code(code), "path": path, "said": said or "-"}
     match kind:
         case "expired":
             return TokenExpiredError("the source wants a fresh token: {path} is {code}: {said}", **values)

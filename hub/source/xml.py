@@ -12,8 +12,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hub.errors import EnvelopeError, LoginPageError, UnreadablePageError
-from hub.source.document import quiet
 from hub.source.envelope import ErrorKind, Split, source_error
+from hub.source.said import quiet, quiet_code
 from hub.source.stream import RawRow
 
 __all__ = ["XmlEnvelope", "xml_to_flat"]
@@ -56,7 +56,7 @@ class XmlEnvelope:
         if reader.root != self.root:
             raise EnvelopeError(
                 "the answer begins with <{found}>, not <{root}>",
-                found=quiet(reader.root, 40),
+                found=quiet_code(reader.root),
                 root=self.root,
                 remedy="see the answer with hub preview; the source may have changed",
             )

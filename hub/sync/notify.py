@@ -13,7 +13,7 @@ from hub.clock import now_ms
 from hub.config import AlarmSettings
 from hub.errors import ConfigError, RefusedError
 from hub.source.client import Client
-from hub.source.document import quiet
+from hub.source.said import quiet
 
 __all__ = ["post_robot", "post_webhook", "robot_signature", "webhook_signature"]
 

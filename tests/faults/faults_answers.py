@@ -1,6 +1,6 @@
 """F101 …: answers with a wrong envelope, a wrong encoding, or no JSON."""
 
-from fault_bench import ID_NUMBER, PHONE, Case, Source, good, text_of
+from fault_bench import CITIZEN, ID_NUMBER, PHONE, Case, Source, good, text_of
 from faults_http import FIRST, Answer, on_page_2
 from scripted import Reply, Seen
 
@@ -89,10 +89,10 @@ ENVELOPE = (
     ),
     Case(
         id="F110",
-        sends="an error text with a phone and an ID number in it",
+        sends="an error text with a name, a phone and an ID number in it",
         outcome=FAILED,
         says="code is 98",
-        bad=code(98, f"查询 {PHONE} {ID_NUMBER} 失败"),
+        bad=code(98, f"查询 {CITIZEN} {PHONE} {ID_NUMBER} 失败"),
         kept=FIRST,
     ),
     Case(
