@@ -46,6 +46,18 @@ def test_entries_swapped_are_found(store: Store) -> None:
     assert first_altered(store) == 2
 
 
+def test_a_first_entry_forged_with_its_right_hash_breaks_the_chain_behind_it(store: Store) -> None:
+    fill(store)
+    with store.write() as transaction:
+        columns = "number, at, actor, action, target, reason, hash"
+        others = transaction.all(f"SELECT {columns} FROM audit WHERE number > 1")
+        transaction.run("DELETE FROM audit")
+    record_action(store, actor="li", action="unmask", target="inc_0", reason="案件复核", now=START)
+    with store.write() as transaction:
+        transaction.run_many(f"INSERT INTO audit ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", others)
+    assert first_altered(store) == 2
+
+
 def test_empty_log_holds(store: Store) -> None:
     assert first_altered(store) is None
     assert list_audit(store) == []

@@ -12,6 +12,7 @@ from upstream import Upstream
 
 from hub.errors import (
     EXIT_CODES,
+    BusyError,
     EnvelopeError,
     FencedError,
     HubError,
@@ -209,6 +210,15 @@ def test_tokens_rise_with_every_owner(rig: Rig, clock: Clock) -> None:
         else:
             leases.release(rig.store, lease)
     assert tokens == [1, 2, 3]
+
+
+def test_who_lost_a_lease_cannot_give_it_back(rig: Rig, clock: Clock) -> None:
+    lost = leases.acquire(rig.store, "p", "one", 1000, clock.now)
+    clock.now += 1000
+    leases.acquire(rig.store, "p", "two", 1000, clock.now)
+    leases.release(rig.store, lost)
+    with pytest.raises(BusyError):
+        leases.acquire(rig.store, "p", "three", 1000, clock.now)
 
 
 @pytest.mark.parametrize("pause", range(3, 9))
