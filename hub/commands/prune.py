@@ -4,11 +4,10 @@ from dataclasses import asdict
 
 import click
 
-from hub.clock import now, now_ms
+from hub.clock import now
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
-from hub.store.audit import record_action
 from hub.store.retention import prune
 
 __all__ = ["command"]
@@ -29,8 +28,5 @@ COLUMNS = (
 def command(session: Session) -> None:
     """Take away what is older than [retention] says, and raw pages nothing points to; syncs may go on meanwhile."""
     with session.store(with_key=False) as store, stopping() as stop:
-        done = asdict(prune(store, session.settings.retention, now(), stop.is_set))
-        if any(done.values()):
-            told = ", ".join(f"{name} {count}" for name, count in done.items() if count)
-            record_action(store, actor=session.actor, action="prune", target=told, reason="", now=now_ms())
+        done = asdict(prune(store, session.settings.retention, now(), stop.is_set, session.actor))
     session.output.record(done, COLUMNS)

@@ -1,5 +1,6 @@
 """`hub status`: how every stream stands."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,8 +10,9 @@ from hub.commands.output import Column, clock_time, instant
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
 from hub.schedule.serve import engine_of
-from hub.store.due import list_schedules
+from hub.store.due import DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
+from hub.sync.reading import refreshed_partition
 from hub.sync.sources import Hub
 
 __all__ = ["command"]
@@ -29,6 +31,7 @@ COLUMNS = (
     Column("unmapped", "Unmapped", "count"),
     Column("held", "Held", "count"),
     Column("next_due_at", "Next", "time"),
+    Column("next_full_refresh_at", "Full refresh", "time"),
     Column("error", "Error"),
 )
 
@@ -54,7 +57,7 @@ def command(session: Session, sources: tuple[str, ...]) -> int:
 
 def _rows(session: Session, hub: Hub, sources: tuple[str, ...]) -> list[dict[str, Any]]:
     known, now = stream_overviews(hub.store), now_ms()
-    due = {(row.source, row.stream): row.next_due_at for row in list_schedules(hub.store)}
+    due, refresh = _due(list_schedules(hub.store))
     rows = []
     for name in hub.source_names(sources):
         key = session.key_of(name) or name
@@ -65,10 +68,22 @@ def _rows(session: Session, hub: Hub, sources: tuple[str, ...]) -> list[dict[str
         for stream, line in sorted(streams.items()) or [("", StreamOverview(key, ""))]:
             row = _row(session, name, line, now)
             row["title"], row["stream"], row["next_due_at"] = title, stream, instant(due.get((name, stream)))
+            row["next_full_refresh_at"] = instant(refresh.get((name, stream)))
             if problem is not None:
                 row["outcome"], row["error"] = problem.outcome, session.wording(problem)
             rows.append(row)
     return rows
+
+
+def _due(rows: Sequence[DueRow]) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+    """When each stream is due, and when its full refresh is: the earliest of its partitions, epoch ms."""
+    due: dict[tuple[str, str], int] = {}
+    refresh: dict[tuple[str, str], int] = {}
+    for row in rows:
+        found = due if refreshed_partition(row.partition) is None else refresh
+        key = (row.source, row.stream)
+        found[key] = min(row.next_due_at, found.get(key, row.next_due_at))
+    return due, refresh
 
 
 def _declared(session: Session, hub: Hub, name: str) -> tuple[HubError | None, str, list[str]]:
@@ -105,5 +120,6 @@ def _row(session: Session, name: str, line: StreamOverview, now: int) -> dict[st
         "unmapped": line.unmapped,
         "held": line.held,
         "next_due_at": None,
+        "next_full_refresh_at": None,
         "error": line.error,
     }

@@ -67,8 +67,15 @@ class SharedSettings(_Section):
 
     schedule: Schedule | None = Field(
         None,
-        description="When `hub serve` syncs: five cron fields or an interval (`5m`, `PT5M`). None: only `hub sync`.",
+        description="When `hub serve` syncs: five cron fields, an interval (`5m`, `PT5M`) or `never`. None: only"
+        " `hub sync`.",
         examples=["5m", "*/10 * * * *"],
+    )
+    full_refresh: Schedule | None = Field(
+        None,
+        description="When every record is read again beside that, to notice what vanished upstream: as `schedule`. Only"
+        " streams whose usual syncs cannot notice it have such a reading.",
+        examples=["0 3 * * 0"],
     )
     start: Start = Field(
         Start("P90D", back=timedelta(days=90)),
@@ -224,6 +231,16 @@ class RetentionSettings(_Section):
     runs: Duration | None = Field(
         None, description="Runs and their pages. A run that made a stored version stays.", examples=["P180D"]
     )
+    schedule: Schedule = Field(
+        Schedule("20 3 * * *", cron="20 3 * * *"),
+        description="When `hub serve` and the workers prune, if one of the limits is set; `never`: only `hub prune`.",
+        examples=["20 3 * * *"],
+    )
+
+    @property
+    def limited(self) -> bool:
+        """Whether the operator has set a policy at all."""
+        return any(limit is not None for limit in (self.feed, self.revisions, self.quarantine, self.runs))
 
 
 class PluginSettings(_Section):

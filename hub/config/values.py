@@ -81,7 +81,7 @@ class _FromText:
 
 @dataclass(frozen=True, slots=True)
 class Schedule(_FromText):
-    """When a source is due: a five-field cron line (0 and 7 are Sunday, day OR weekday) or an interval, never both."""
+    """When a source is due: a five-field cron line (0 and 7 are Sunday, day OR weekday), an interval, or `never`."""
 
     text: str
     cron: str | None = None
@@ -92,6 +92,8 @@ class Schedule(_FromText):
         if isinstance(value, cls):
             return value
         text = str(value).strip()
+        if text == "never":
+            return cls(text)
         if len(text.split()) == 5:
             try:
                 # Only whether the line can be read and ever comes due is asked here; any instant will do.
@@ -103,6 +105,10 @@ class Schedule(_FromText):
             return cls(text, every=_positive_duration(text))
         except PydanticCustomError:
             raise PydanticCustomError("schedule", "not a schedule") from None
+
+    @property
+    def comes_due(self) -> bool:
+        return self.cron is not None or self.every is not None
 
     def __str__(self) -> str:
         return self.text

@@ -20,7 +20,8 @@ _LONGEST_JITTER = timedelta(seconds=30)
 
 class Planned(NamedTuple):
     """One stream that hub.toml wants read: `rule` is its schedule as written. `alone`: the source's name if its
-    streams must not be read in parallel. `whole`: every reading is a complete one, and it is not due often."""
+    streams must not be read in parallel. `whole`: every reading is a complete one, and it is not due often. `waits`:
+    when it is new, it is due at its next slot and not at once. `refresh`: a full refresh beside the stream's own runs."""
 
     source: str
     stream: str
@@ -28,6 +29,8 @@ class Planned(NamedTuple):
     rule: str
     alone: str = ""
     whole: bool = False
+    waits: bool = False
+    refresh: bool = False
 
     @property
     def key(self) -> str:
@@ -36,8 +39,11 @@ class Planned(NamedTuple):
 
 def register(store: Store, wanted: Iterable[Planned], zone: str, now: datetime) -> None:
     """Bring the store's schedule in line with hub.toml. A stream whose rule is unchanged keeps its next-due time; a
-    new one is due at once; one that is gone is forgotten."""
-    rows = [DueRow(item.source, item.stream, item.partition, f"{item.rule} {zone}", _ms(now)) for item in wanted]
+    new one is due at once, or at its next slot if it `waits`; one that is gone is forgotten."""
+    rows = []
+    for item in wanted:
+        due = next_due(item.rule, zone, item.key, now) if item.waits else now
+        rows.append(DueRow(item.source, item.stream, item.partition, f"{item.rule} {zone}", _ms(due)))
     put_schedules(store, rows)
 
 

@@ -1,20 +1,26 @@
 """`hub serve` and `hub worker`: plan and work in one process until stopped, on whichever engine hub.toml names."""
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from hub.clock import now
-from hub.config import Schedule, SourceSettings
+from hub.clock import now, now_ms
+from hub.config import SourceSettings
 from hub.errors import HubError, Outcome, OverdueError
 from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.plan import Planned, plan, register
 from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
 from hub.source.stream import Stream
-from hub.store.due import settled_keys
+from hub.store.due import hasten, resume_interrupted, settled_keys
+from hub.store.leases import free_dead
+from hub.store.retention import prune
 from hub.store.store import Transaction
+from hub.sync.reading import refresh_label, refreshed_partition
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
 from hub.sync.sources import Hub, OpenSource
@@ -23,6 +29,10 @@ __all__ = ["Planner", "Runner", "engine_of", "planned_streams", "serve"]
 
 log = logging.getLogger("hub.schedule")
 _OFTEN = timedelta(hours=1)
+_LOW = -1
+_PRUNE = Planned("", "prune", "", "never", whole=True, waits=True)
+#: A full refresh that a source, or its own deadline, cut short goes on after this, not at its next slot in a week.
+_GO_ON_MS = 600_000
 
 
 class Runner:
@@ -36,11 +46,17 @@ class Runner:
 
     def execute(self, ticket: Ticket, stop: threading.Event) -> Outcome | Busy:
         """One run under its lease. A source that cannot be opened is an outcome like any other."""
-        name, stream, partition = ticket.parts
+        if ticket.key == _PRUNE.key:
+            return self._prune(stop)
+        name, stream, place = ticket.parts
+        beside = refreshed_partition(place) if ticket.full_refresh else None
+        partition = place if beside is None else beside
         try:
             source = self._source(name)
             job = self._hub.job(source, source.stream(stream), partition)
-            options = RunOptions(full_refresh=ticket.full_refresh)
+            options = RunOptions(
+                full_refresh=ticket.full_refresh, beside=beside is not None, limit=ticket.limit, mark=ticket.mark
+            )
             result = StreamRun(self._hub.store, job, owner=self._hub.owner, options=options, stop=stop).execute()
         except HubError as error:
             result = RunResult(source=name, stream=stream, outcome=error.outcome, error=error.within(source=name))
@@ -49,6 +65,8 @@ class Runner:
             with self._lock:
                 self._open.pop(name, None)
         self._done(result)
+        if beside is not None and result.outcome is Outcome.UNAVAILABLE:
+            hasten(self._hub.store, name, stream, place, now_ms() + _GO_ON_MS)
         if result.outcome is Outcome.BUSY and result.error is not None:
             until = result.error.values.get("until")
             if isinstance(until, int):
@@ -57,6 +75,11 @@ class Runner:
 
     def close(self) -> None:
         self._stack.close()
+
+    def _prune(self, stop: threading.Event) -> Outcome:
+        done = prune(self._hub.store, self._hub.settings.retention, now(), stop.is_set, self._hub.owner)
+        log.info("pruned: %s", asdict(done), extra={"action": "pruned"})
+        return Outcome.INTERRUPTED if stop.is_set() else Outcome.OK
 
     def _source(self, name: str) -> OpenSource:
         with self._lock:
@@ -70,10 +93,14 @@ class Planner:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        wanted = planned_streams(hub)
+        wanted = [*planned_streams(hub), *_planned_pruning(hub)]
         self._wanted = {item.key: item for item in wanted}
-        self._keys = {item.source: hub.key(item.source) for item in wanted}
+        self._keys = {item.source: hub.key(item.source) for item in wanted if item.source}
         register(hub.store, wanted, hub.settings.defaults.zone, now())
+        if hub.settings.engine.kind == "inprocess":
+            # Tickets lived in the memory of a process that is gone; a queue keeps them by itself.
+            free_dead(hub.store, _lives)
+            resume_interrupted(hub.store, now_ms())
 
     def plan(
         self, moment: datetime, submit: Callable[[Transaction, list[Ticket]], object] | None = None
@@ -95,7 +122,10 @@ class Planner:
         source, stream, partition = ticket.parts
         item = self._wanted.get(ticket.key)
         bulk = (self._keys.get(source, source), stream, partition) not in settled or (item is not None and item.whole)
-        return ticket._replace(lane="bulk" if bulk else "live", alone=item.alone if item is not None else "")
+        ticket = ticket._replace(lane="bulk" if bulk else "live", alone=item.alone if item is not None else "")
+        if item is not None and item.refresh:
+            return ticket._replace(full_refresh=True, priority=_LOW, reason="refresh")
+        return ticket
 
 
 def planned_streams(hub: Hub) -> list[Planned]:
@@ -104,9 +134,8 @@ def planned_streams(hub: Hub) -> list[Planned]:
     for name in hub.source_names():
         try:
             with hub.open(name) as source:
-                if (rule := source.settings.schedule) is not None:
-                    for stream in source.streams:
-                        found += _planned(name, source.settings, stream, rule)
+                for stream in source.streams:
+                    found += _planned(name, source.settings, stream)
         except HubError as error:
             log.error("%s", error, extra={"action": "source_left_out", "source": name})
         except Exception as error:
@@ -115,11 +144,42 @@ def planned_streams(hub: Hub) -> list[Planned]:
     return found
 
 
-def _planned(name: str, settings: SourceSettings, stream: Stream, rule: Schedule) -> list[Planned]:
-    seldom = rule.every is None or rule.every >= _OFTEN
+def _planned(name: str, settings: SourceSettings, stream: Stream) -> list[Planned]:
     alone = "" if settings.parallel else name
-    whole = stream.cursor is None and stream.complete and seldom
-    return [Planned(name, stream.name, partition, rule.text, alone, whole) for partition in stream.partitions or ("",)]
+    parts = stream.partitions or ("",)
+    found = []
+    rule, again = settings.schedule, settings.full_refresh
+    if rule is not None and rule.comes_due:
+        seldom = rule.every is None or rule.every >= _OFTEN
+        whole = stream.cursor is None and stream.complete and seldom
+        found += [Planned(name, stream.name, part, rule.text, alone, whole) for part in parts]
+    # Without a cursor every reading is whole; a log never shows what is missing from it.
+    if again is not None and again.comes_due and stream.cursor is not None and stream.complete:
+        found += [
+            Planned(name, stream.name, refresh_label(part), again.text, alone, whole=True, waits=True, refresh=True)
+            for part in parts
+        ]
+    return found
+
+
+def _planned_pruning(hub: Hub) -> list[Planned]:
+    keep = hub.settings.retention
+    return [_PRUNE._replace(rule=keep.schedule.text)] if keep.limited and keep.schedule.comes_due else []
+
+
+def _lives(owner: str) -> bool:
+    """Whether the process of this name may still be there: of another machine's nothing is known."""
+    host, _, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def engine_of(hub: Hub, planner: Planner | None = None) -> Engine:

@@ -19,6 +19,8 @@ class Ticket(NamedTuple):
 
     `lane`: "bulk" is what may take hours (first readings, full refreshes); it never takes the last slots from "live".
     `alone`: what else must not run meanwhile, the source's name where it may not be read in parallel; else the key.
+    `limit`: stop after about so many records. `mark` ends the ids of the runs this ticket makes, so that whoever
+    submitted it finds them in the run book, whichever worker carries it and however often it begins anew.
     """
 
     key: str
@@ -28,11 +30,13 @@ class Ticket(NamedTuple):
     lane: Lane = "live"
     alone: str = ""
     full_refresh: bool = False
+    limit: int | None = None
+    mark: str = ""
 
     @property
     def parts(self) -> tuple[str, str, str]:
-        """Source, stream and partition ("" for the whole stream)."""
-        source, stream, partition = (*self.key.split("/", 2), "")[:3]
+        """Source, stream and partition ("" for the whole stream; pruning has none of them)."""
+        source, stream, partition = (*self.key.split("/", 2), "", "")[:3]
         return source, stream, partition
 
     @property

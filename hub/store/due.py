@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from hub.store.store import Store, Transaction
 
-__all__ = ["DueRow", "list_schedules", "put_schedules", "settled_keys", "take_due"]
+__all__ = [
+    "DueRow",
+    "hasten",
+    "list_schedules",
+    "put_schedules",
+    "resume_interrupted",
+    "settled_keys",
+    "take_due",
+]
 
 
 class DueRow(NamedTuple):
@@ -64,6 +72,30 @@ def take_due(
         if hand_over is not None and rows:
             hand_over(transaction, rows)
     return rows
+
+
+def resume_interrupted(store: Store, now: int) -> int:
+    """Make every slot due again that was taken and whose run did not end by itself: its process was killed or stopped
+    before it began, or on the way. How many. What has no source (pruning) waits for its next slot."""
+    with store.write() as transaction:
+        return transaction.run(
+            "UPDATE schedule SET next_due_at = ? WHERE source <> '' AND planned_at IS NOT NULL AND next_due_at > ?"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM run WHERE run.source = coalesce((SELECT key FROM source_key"
+            " WHERE source_key.source = schedule.source), schedule.source)"
+            " AND run.stream = schedule.stream AND run.partition = schedule.partition"
+            " AND run.finished_at >= schedule.planned_at AND run.outcome NOT IN ('interrupted', 'dead'))",
+            (now, now),
+        )
+
+
+def hasten(store: Store, source: str, stream: str, partition: str, at: int) -> None:
+    """Make a schedule due at that instant (epoch ms) if it would be later."""
+    with store.write() as transaction:
+        transaction.run(
+            "UPDATE schedule SET next_due_at = ? WHERE source = ? AND stream = ? AND partition = ? AND next_due_at > ?",
+            (at, source, stream, partition, at),
+        )
 
 
 def list_schedules(store: Store) -> list[DueRow]:

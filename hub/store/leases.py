@@ -1,11 +1,13 @@
 """Leases with fencing tokens: one owner a partition, whatever process or machine it lives in."""
 
+from collections.abc import Callable
+
 from hub.errors import BusyError
 from hub.store.page import Lease
 from hub.store.store import Store
 from hub.store.write import hold_lease
 
-__all__ = ["acquire", "release", "renew"]
+__all__ = ["acquire", "free_dead", "release", "renew"]
 
 
 def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease:
@@ -45,4 +47,15 @@ def release(store: Store, lease: Lease) -> None:
         transaction.run(
             "UPDATE lease SET expires_at = 0 WHERE name = ? AND owner = ? AND token = ?",
             (lease.name, lease.owner, lease.token),
+        )
+
+
+def free_dead(store: Store, lives: Callable[[str], bool]) -> int:
+    """End the leases of owners of whom it is known that they are no more; how many. A mistake costs the owner its run
+    (its next page is refused), never data."""
+    with store.write() as transaction:
+        owners = [row[0] for row in transaction.all("SELECT DISTINCT owner FROM lease WHERE expires_at > 0")]
+        return transaction.run_many(
+            "UPDATE lease SET expires_at = 0 WHERE owner = ? AND expires_at > 0",
+            [(owner,) for owner in owners if not lives(owner)],
         )

@@ -8,8 +8,8 @@ from hub.store.store import Store
 
 __all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stream_overviews"]
 
-#: Backfills, replays and remaps say nothing about how fresh a stream is.
-_LIVE = "mode IN ('incremental', 'full_refresh')"
+#: Backfills, replays, remaps and full refreshes beside a stream's own runs say nothing about how fresh it is.
+_LIVE = "mode IN ('incremental', 'full_refresh') AND partition NOT LIKE 'full refresh%'"
 _CLOSED = "('closed', 'cancelled', 'rejected')"
 
 
@@ -70,7 +70,8 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
         ):
             of(source, stream).good_at = at
         for source, stream, cursor in transaction.all(
-            "SELECT source, stream, min(cursor) FROM state WHERE partition NOT LIKE 'backfill %' GROUP BY 1, 2"
+            "SELECT source, stream, min(cursor) FROM state WHERE partition NOT LIKE 'backfill %'"
+            " AND partition NOT LIKE 'full refresh%' GROUP BY 1, 2"
         ):
             of(source, stream).cursor = cursor
         for source, stream, living, unfinished in transaction.all(

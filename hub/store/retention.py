@@ -5,10 +5,11 @@ page stays while any version, quarantine entry or stale reading points to it, a 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from hub.config import RetentionSettings
+from hub.store.audit import record_action
 from hub.store.store import Store, Transaction
 
 __all__ = ["Pruned", "prune"]
@@ -31,8 +32,19 @@ class Pruned:
     raw_pages: int = 0
 
 
-def prune(store: Store, keep: RetentionSettings, now: datetime, stop: Callable[[], bool] = lambda: False) -> Pruned:
-    """Take away what is older than `keep` says; what has no limit there stays. `stop` is asked between steps."""
+def prune(
+    store: Store, keep: RetentionSettings, now: datetime, stop: Callable[[], bool] = lambda: False, actor: str = "hub"
+) -> Pruned:
+    """Take away what is older than `keep` says; what has no limit there stays. `stop` is asked between steps. What went
+    stands in the audit log, under `actor`."""
+    done = _prune(store, keep, now, stop)
+    if any(asdict(done).values()):
+        told = ", ".join(f"{name} {count}" for name, count in asdict(done).items() if count)
+        record_action(store, actor=actor, action="prune", target=told, reason="", now=int(now.timestamp() * 1000))
+    return done
+
+
+def _prune(store: Store, keep: RetentionSettings, now: datetime, stop: Callable[[], bool]) -> Pruned:
 
     def before(length: timedelta) -> int:
         return int((now - length).timestamp() * 1000)

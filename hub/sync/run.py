@@ -37,7 +37,7 @@ from hub.sync.draft import Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, window_of
+from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, refresh_label, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
@@ -65,12 +65,16 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """`limit`: stop after so many records, to be continued by the next run. `dry_run`: decide everything, write nothing."""
+    """`limit`: stop after so many records, to be continued by the next run. `dry_run`: decide everything, write nothing.
+    `beside`: a full refresh with a lease and a position of its own, so that the stream's other runs go on meanwhile.
+    `mark`: how the run's id ends, for whoever wants to find it in the run book."""
 
     full_refresh: bool = False
+    beside: bool = False
     limit: int | None = None
     dry_run: bool = False
     backfill: Backfill | None = None
+    mark: str = ""
 
 
 class StreamRun:
@@ -96,7 +100,9 @@ class StreamRun:
         backfill = self._options.backfill
         if backfill is not None:
             self._mode, job = "backfill", replace(job, partition=backfill.label)
-            self._job = job
+        elif self._options.beside:
+            job = replace(job, partition=refresh_label(job.partition))
+        self._job = job
         self.result = RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode=self._mode)
 
     def execute(self) -> RunResult:
@@ -131,7 +137,7 @@ class StreamRun:
             # A newer mapping may read what an older one could not: quarantine is a queue, not a grave.
             replay(self._store, job, outdated, self._owner)
         lease = leases.acquire(self._store, job.lease_name, self._owner, job.lease_ms, now_ms())
-        result.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
+        result.run_id = f"{now_ms():011x}-{self._options.mark or secrets.token_hex(5)}"
         runs.open_run(self._store, lease, result.run_id, job.key, job.stream.name, job.partition, self._mode, now_ms())
         try:
             self._read(lease)
@@ -186,7 +192,7 @@ class StreamRun:
             step = backfill.step // timedelta(milliseconds=1)
             return begin_backfill(_ms(backfill.since), _ms(backfill.until), step)
         # One partition shows only its part of a stream: it proves nothing about the rest.
-        enumeration = self.result.run_id if not job.partition else ""
+        enumeration = self.result.run_id if not self._partition else ""
         return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=enumeration)
 
     def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
