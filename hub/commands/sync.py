@@ -1,5 +1,6 @@
 """`hub sync`: run streams now."""
 
+import shlex
 from typing import Any
 
 import click
@@ -41,12 +42,22 @@ RUN_COLUMNS = (
     metavar="N",
     help="Stop each stream after about N records; the next sync goes on from there.",
 )
+@click.option("--here", is_flag=True, help="Run in this process even where many workers share a queue.")
 @pass_session
 def command(
-    session: Session, sources: tuple[str, ...], stream: str | None, full_refresh: bool, dry_run: bool, limit: int | None
+    session: Session,
+    sources: tuple[str, ...],
+    stream: str | None,
+    full_refresh: bool,
+    dry_run: bool,
+    limit: int | None,
+    here: bool,
 ) -> int:
-    """Sync the named sources, or every enabled one. The exit code is that of the worst outcome."""
+    """Sync the named sources, or every enabled one. Where many workers share a queue ([engine] kind), they do it and
+    this command follows them. The exit code is that of the worst outcome."""
     options = RunOptions(full_refresh=full_refresh, dry_run=dry_run, limit=limit)
+    # A dry run leaves no trace in the store, so nobody could follow it there.
+    follows = session.settings.engine.kind == "procrastinate" and not here and not dry_run
     with session.hub() as hub, stopping() as stop:
         output = session.output
         with SyncProgress(output) as progress:
@@ -57,10 +68,28 @@ def command(
                     output.json(run_record(session, result))
 
             names = hub.source_names(sources)
-            results = hub.sync(names, options, stream=stream, stop=stop, progress=progress.page, done=done)
+            if follows:
+                from hub.schedule.follow import Follower
+
+                follower = Follower(hub, progress.page, done)
+                follower.submit(names, options, stream)
+                follower.follow(stop)
+                results, going_on = follower.results, follower.under_way
+            else:
+                results = hub.sync(names, options, stream=stream, stop=stop, progress=progress.page, done=done)
+                going_on = ()
+    for key in going_on:
+        _tell_going_on(output, key)
     if output.format == "table":
         _table(session, output, results)
     return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(result.outcome for result in results)
+
+
+def _tell_going_on(output: Output, key: str) -> None:
+    source, stream, partition = (*key.split("/", 2), "")[:3]
+    said = output.text("{key} goes on without this command: see hub runs list; to stop it:", key=key)
+    option = f" --partition {shlex.quote(partition)}" if partition else ""
+    click.echo(f"{said} hub cancel {source} {stream}{option}", err=True)
 
 
 def run_record(session: Session, result: RunResult) -> dict[str, Any]:

@@ -251,8 +251,7 @@ def _stop(worker: Worker) -> None:
 
 
 def _job(ticket: Ticket) -> queue.QueuedJob:
-    args = {"key": ticket.key, "priority": ticket.priority, "reason": ticket.reason, "lane": ticket.lane}
-    args |= {"alone": ticket.alone, "full_refresh": ticket.full_refresh}
+    args = {name: value for name, value in ticket._asdict().items() if name != "not_before"}
     before = int(ticket.not_before.timestamp() * 1000) if ticket.not_before else None
     text = msgspec.json.encode(args).decode()
     return queue.QueuedJob(ticket.key, ticket.lane, ticket.priority, ticket.lock, text, before)

@@ -18,9 +18,11 @@ __all__ = [
     "bury_dead",
     "enqueue",
     "forget_old_jobs",
+    "jobs_of",
     "keep_alive",
     "list_workers",
     "queue_figures",
+    "served_lanes",
     "sign_off",
     "withdraw",
 ]
@@ -187,6 +189,27 @@ def list_workers(store: Store) -> list[WorkerRow]:
             f" ORDER BY 1) FROM {SCHEMA}.worker ORDER BY started_at, owner"
         )
     return [WorkerRow(*(*row[:7], tuple(row[7]))) for row in rows]
+
+
+def served_lanes(store: Store, silence_s: float) -> set[str]:
+    """Lanes that living workers serve; by the database's clock."""
+    with store.read() as transaction:
+        rows = transaction.all(
+            f"SELECT lanes FROM {SCHEMA}.worker WHERE seen_at > clock_timestamp() - make_interval(secs => ?)",
+            (silence_s,),
+        )
+    return {lane for row in rows for lane in row[0].split(",")}
+
+
+def jobs_of(store: Store, keys: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(key, mark of its ticket, "todo" or "doing") of every job of these keys that waits or runs."""
+    with store.read() as transaction:
+        rows = transaction.all(
+            f"SELECT queueing_lock, coalesce(args ->> 'mark', ''), status::text FROM {SCHEMA}.procrastinate_jobs"
+            " WHERE queueing_lock = ANY(?) AND status IN ('todo', 'doing')",
+            (list(keys),),
+        )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def queue_figures(store: Store) -> QueueFigures:

@@ -12,6 +12,7 @@ __all__ = [
     "RunRow",
     "close_run",
     "list_runs",
+    "marked_runs",
     "open_run",
     "read_run",
     "remember_source",
@@ -93,6 +94,17 @@ def list_runs(store: Store, *, source: str | None = None, stream: str | None = N
         rows = transaction.all(
             f"SELECT {_COLUMNS} FROM run{where} ORDER BY started_at DESC, id DESC LIMIT ?",
             (*(value for _, value in wanted), limit),
+        )
+    return [_run_row(row) for row in rows]
+
+
+def marked_runs(store: Store, source: str, stream: str, mark: str, since: int) -> list[RunRow]:
+    """The runs since then that one ticket made, oldest first: several if a worker died or was stopped on the way."""
+    with store.read() as transaction:
+        rows = transaction.all(
+            f"SELECT {_COLUMNS} FROM run WHERE source = ? AND stream = ? AND started_at > ? AND id LIKE ?"
+            " ORDER BY started_at, id",
+            (source, stream, since, f"%-{mark}"),
         )
     return [_run_row(row) for row in rows]
 
