@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test scale check lint chaos mutations docs bench clean example grade
+.PHONY: help venv demo test scale check lint chaos mutations vulnerabilities docs bench clean example grade
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(READY) ## Make .venv with the hub and what its tests need
 
@@ -40,6 +40,9 @@ chaos: $(READY) ## Simulated worlds, real kills and every fault, many times over
 
 mutations: $(READY) ## Put in one defect at a time and see that the tests catch it; writes docs/mutations.md
 	$(BIN)/python -m tests.mutations
+
+vulnerabilities: $(READY) ## Look up known vulnerabilities of every dependency, and say how many could be looked up
+	$(BIN)/python -m tests.vulnerabilities
 
 docs: $(READY) ## Write the pages that are made from code
 	$(BIN)/python docs/build.py
