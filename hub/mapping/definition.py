@@ -3,11 +3,14 @@
 The grammar is documented in `docs/mapping.md`; every key here has a description that page is made from.
 """
 
+import difflib
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from hub.errors import MappingError
 from hub.incident import ATTACHMENT_KINDS, Attachment, Kind, Party, Reference, Status, Step
@@ -22,6 +25,7 @@ __all__ = [
     "PositionSpec",
     "SubjectSpec",
     "load_mapping",
+    "mistakes",
 ]
 
 FIELDS = (
@@ -157,6 +161,24 @@ class EachSpec(_Spec):
         return value
 
 
+def _field_name(name: str) -> str:
+    if name not in FIELDS:
+        raise ValueError(f"no field of the incident; {_instead(name, FIELDS)}")
+    return name
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    """The nearest known name, or all of them."""
+    names = tuple(known)
+    guess = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {guess[0]}?" if guess else f"one of {', '.join(names)}"
+
+
+def _wrong(key: str, reason: str) -> PydanticCustomError:
+    """A mistake at a key below the model that notices it."""
+    return PydanticCustomError("mapping", "{reason}", {"key": key, "reason": reason})
+
+
 class MappingFile(_Spec):
     """One stream's meaning."""
 
@@ -167,7 +189,7 @@ class MappingFile(_Spec):
     native_id: tuple[str, ...] = Field(
         (), description="Path(s) of the native id, where the stream does not say (files)."
     )
-    fields: dict[str, FieldSpec] = Field(default_factory=dict)
+    fields: dict[Annotated[str, AfterValidator(_field_name)], FieldSpec] = Field(default_factory=dict)
     position: PositionSpec | None = None
     subject: SubjectSpec | None = None
     people: tuple[PeopleSpec, ...] = ()
@@ -178,28 +200,19 @@ class MappingFile(_Spec):
     parties: tuple[EachSpec, ...] = ()
 
     @model_validator(mode="after")
-    def _known_fields(self) -> "MappingFile":
-        unknown = set(self.fields) - set(FIELDS)
-        if unknown:
-            raise ValueError(f"unknown field {sorted(unknown)[0]}; one of {', '.join(FIELDS)}")
-        return self
-
-    @model_validator(mode="after")
     def _whole_parts(self) -> "MappingFile":
         """Each part has only keys it knows, and always those that the incident cannot do without."""
         for name, model in _PARTS.items():
-            for spec in getattr(self, name):
-                unknown = sorted(set(spec.values) - set(model.model_fields))
-                if unknown:
-                    raise ValueError(f"unknown key {unknown[0]} in {name}; one of {', '.join(model.model_fields)}")
+            for number, spec in enumerate(getattr(self, name)):
+                at = f"{name}.{number}"
+                for key in sorted(set(spec.values) - set(model.model_fields)):
+                    raise _wrong(f"{at}.{key}", f"unknown key; {_instead(key, model.model_fields)}")
                 for key, item in spec.values.items():
                     if key in _CODED and not item.codes and (item.path or item.const not in _CODED[key]):
-                        raise ValueError(
-                            f"{key} in {name} needs `codes`, or one of {', '.join(_CODED[key])} as `const`"
-                        )
+                        raise _wrong(f"{at}.{key}", f"needs `codes`, or one of {', '.join(_CODED[key])} as `const`")
                 for key in _ALWAYS.get(name, ()):
                     if key not in spec.values or spec.values[key].const is None:
-                        raise ValueError(f"{key} in {name} needs a `const`, at least beside its path")
+                        raise _wrong(at, f"{key} needs a `const`, at least beside its path")
         return self
 
 
@@ -212,6 +225,39 @@ def load_mapping(path: Path) -> MappingFile:
     except tomllib.TOMLDecodeError as error:
         raise MappingError("mapping {path} is not TOML: {reason}", path=path.name, reason=error) from error
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MappingError("mapping {path}: {key}: {reason}", path=path.name, key=where, reason=first["msg"]) from error
+        raise _explained(path, error.errors(include_input=False)[0]) from error
+
+
+def mistakes(path: Path) -> list[MappingError]:
+    """Every wrong key of a mapping file that can be read, as far as they can be told apart; none if it is right."""
+    try:
+        load_mapping(path)
+    except MappingError as error:
+        if not isinstance(error.__cause__, ValidationError):
+            return [error]
+        return [_explained(path, one) for one in error.__cause__.errors(include_input=False)]
+    return []
+
+
+_KEYS = sorted(
+    {
+        key
+        for spec in (FieldSpec, PositionSpec, SubjectSpec, PeopleSpec, EachSpec, MappingFile)
+        for key in spec.model_fields
+    }
+)
+
+
+def _explained(path: Path, error: Mapping[str, Any]) -> MappingError:
+    # Parts keep their own keys in `values`, and pydantic marks wrong names of keys: neither stands in the file.
+    place = [str(part) for part in error["loc"] if part not in ("values", "[key]")]
+    key = error.get("ctx", {}).get("key") or ".".join(place)
+    match error["type"]:
+        case "extra_forbidden":
+            guess = difflib.get_close_matches(place[-1], _KEYS, n=1)
+            reason = f"not a key here; {f'did you mean {guess[0]}?' if guess else 'docs/mapping.md lists them'}"
+        case "enum" | "literal_error":
+            reason = f"must be one of {error['ctx']['expected']}"
+        case _:
+            reason = error["msg"].removeprefix("Value error, ")
+    return MappingError("mapping {path}: {key}: {reason}", path=path.name, key=key, reason=reason)

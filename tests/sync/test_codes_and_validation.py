@@ -13,6 +13,7 @@ import pytest
 from hub.config import Environment, load
 from hub.errors import MappingError
 from hub.mapping.decisions import Decision, read_decisions, spreadsheet
+from hub.mapping.definition import mistakes
 from hub.plugins import load_plugins
 from hub.store.overview import list_gaps
 from hub.sync.approve import approve
@@ -79,29 +80,74 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         read_decisions(file)
 
 
+HUB = """[sources.good]
+connector = "csv_drop"
+folder = "in"
+files = [{ pattern = "*.csv", stream = "rows", mapping = "no/such" }]
+[sources.odd]
+connector = "csv_dorp"
+[sources.late]
+connector = "csv_drop"
+schedule = "often"
+[sources.city]
+connector = "open311"
+base_url = "https://311.example"
+mapping = "own/gone"
+[sources.extra]
+connector = "open311"
+base_uri = "https://311.example"
+"""
+HEAD = 'version = 1\nkind = "report"\n\n[fields]\n'
+#: File → its text, and what is said of it, with the line.
+MISTAKES = {
+    "own/a.toml": (f'{HEAD}titel = "name"', "5: mapping a.toml: fields.titel: no field of the incident; did you mean title?"),
+    "own/b.toml": (f'{HEAD}title = {{ paht = "name" }}', "5: mapping b.toml: fields.title.paht: not a key here; did you mean"),
+    "own/c.toml": ('version = 1\nkind = "reports"\n', "2: mapping c.toml: kind: must be one of "),
+    "own/d.toml": ("version = 1\nkind = \n", "2: mapping d.toml is not TOML"),
+    "own/e.toml": (f'{HEAD}unit = {{ path = "u", codes = "nowhere" }}', "5: unknown code table nowhere"),
+    "own/f.toml": (f'{HEAD}unit = {{ path = "u", transform = "upside_down" }}', "5: unknown transform upside_down"),
+    "own/g.toml": (f'{HEAD}occurred_at = {{ path = "t", zone = "Asia/Shangai" }}', "5: unknown time zone Asia/Shangai"),
+    "own/h.toml": (f'{HEAD}title = "t"\nstatus = "state"', "6: a status needs `codes`"),
+    "own/j.toml": (f'{HEAD}title = "t"\n[[steps]]\nwho = "w"', "7: mapping j.toml: steps.0.who: unknown key; one of "),
+    "codes/worded.csv": ("source_code,hub_code,title\n1,pending,a\n2,opened,b", "3: code table worded: opened is none of"),
+    "codes/twice.csv": ("source_code,hub_code,title\n1,pending,a\n1,closed,b", "3: code table twice.csv, line 3: code 1"),
+    "codes/dated.csv": ("source_code,hub_code,title,valid_from\n1,pending,a,soon", "2: code table dated.csv, line 2: not a"),
+    "codes/headless.csv": ("1,pending,a\n", " code table headless.csv has no column source_code"),
+}  # fmt: skip
+#: Mappings that are right but for a table of theirs; what is wrong is said once, of the table.
+USERS = {"own/k.toml": "worded", "own/l.toml": "twice"}
+IN_HUB_TOML = (
+    "late: hub.toml:9: sources.late.schedule is no schedule",
+    "hub.toml:4: stream rows names the mapping no/such",
+    "hub.toml:6: there is no connector csv_dorp; did you mean csv_drop?",
+    "hub.toml:13: stream requests names the mapping own/gone",
+    "extra: hub.toml:16: sources.extra.base_uri is not a setting; did you mean base_url?",
+    "extra: hub.toml:14: sources.extra.base_url is missing",
+)
+
+
 def test_every_mistake_has_its_place(tmp_path: Path) -> None:
-    own = tmp_path / "mappings" / "own"
-    (own / "codes").mkdir(parents=True)
-    (own / "odd.toml").write_text('version = 1\nkind = "report"\n\n[fields]\ntitle = { paht = "name" }\n')
-    (own / "torn.toml").write_text("version = \n")
-    (own / "codes" / "twice.csv").write_text("source_code,hub_code,title\n1,pending,a\n1,closed,b\n")
-    (tmp_path / "hub.toml").write_text(
-        '[sources.good]\nconnector = "csv_drop"\nfolder = "in"\n'
-        'files = [{ pattern = "*.csv", stream = "rows", mapping = "no/such" }]\n'
-        '[sources.odd]\nconnector = "csv_dorp"\n[sources.late]\nconnector = "csv_drop"\nschedule = "often"\n'
-    )
+    users = {name: f'{HEAD}status = {{ path = "s", codes = "{table}" }}' for name, table in USERS.items()}
+    for name, text in {**users, **{name: text for name, (text, _) in MISTAKES.items()}}.items():
+        path = tmp_path / "mappings" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", "utf-8")
+    (tmp_path / "hub.toml").write_text(HUB)
     settings = load(tmp_path / "hub.toml", environment=Environment({}))
     plugins = load_plugins()
     found = list(validate(settings, plugins, [*plugins.mapping_folders, tmp_path / "mappings"]))
     lines = [f"{one.place}: {one.error.render()}" for one in found]
-    for said in (
-        "late: hub.toml:9: sources.late.schedule is no schedule", "codes/twice.csv:3: ", "own/odd.toml:5: ",
-        "fields.title.paht", "own/torn.toml: mapping torn.toml is not TOML",
-        "good: stream rows names the mapping no/such",
-        "odd: there is no connector csv_dorp; did you mean csv_drop?",
-    ):  # fmt: skip
-        assert any(said in line for line in lines), "\n".join(lines)
-    assert len(found) == 6
+    wanted = [*IN_HUB_TOML, *(f"{name}:{said}" for name, (_, said) in MISTAKES.items())]
+    for said in wanted:
+        assert len([line for line in lines if line.startswith(said)]) == 1, "\n".join([said, "is not in", *lines])
+    assert len(found) == len(wanted), "\n".join(lines)
+
+
+def test_every_wrong_key_of_a_mapping_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "many.toml"
+    path.write_text('version = 0\nkind = "report"\n[fields]\ntitel = "a"\naddres = "b"\n')
+    said = [error.render() for error in mistakes(path)]
+    assert [line.split(":")[1].strip() for line in said] == ["version", "fields.titel", "fields.addres"]
 
 
 def test_the_shipped_mappings_are_in_order(tmp_path: Path) -> None:
