@@ -8,7 +8,7 @@ import click
 
 from hub.clock import now_ms
 from hub.commands.session import Group, Session, pass_session
-from hub.config.keyfile import key_file, next_key_file
+from hub.config.keyfile import key_file, next_key_file, sync_folder, write_key
 from hub.config.models import KEY_BYTES
 from hub.errors import ConfigError
 from hub.store import Store
@@ -35,9 +35,7 @@ def rotate_(session: Session, reason: str) -> None:
     present, following = key_file(settings), next_key_file(settings)
     old = settings.store.secret_key()
     if not following.exists():
-        made = os.open(following, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+        write_key(following, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
     new = base64.b64decode(following.read_bytes())
     if len(new) != KEY_BYTES:
         raise ConfigError("{file} is not a key", file=following, remedy="remove it and run the command again")
@@ -53,8 +51,10 @@ def rotate_(session: Session, reason: str) -> None:
             reason=reason,
             now=now_ms(),
         )
-    present.replace(present.with_name(present.name + ".old"))
+    write_key(present.with_name(present.name + ".old"), present.read_bytes())
+    # One step: there is never a moment without a key.
     following.replace(present)
+    sync_folder(present.parent)
     output.say(
         "{count} pages sealed with the new key; put a copy of {file} in a safe place", count=sealed, file=present
     )

@@ -1,5 +1,6 @@
 """The file the store's key lies in, for what has to put another key in its place."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from hub.config.settings import Settings
 from hub.errors import ConfigError
 
-__all__ = ["key_file", "next_key_file", "pending_key"]
+__all__ = ["key_file", "next_key_file", "pending_key", "sync_folder", "write_key"]
 
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
 
@@ -40,3 +41,25 @@ def pending_key(settings: Settings) -> bytes | None:
     from hub.config.models import StoreSettings
 
     return StoreSettings.model_validate({"key": file.read_text("utf-8").strip()}).secret_key()
+
+
+def write_key(file: Path, text: bytes) -> None:
+    """Write a key whole or not at all, 0600, and only come back once the disk has it: nothing may be sealed with a key that a
+    power cut takes away."""
+    half = file.with_name(file.name + ".half")
+    half.unlink(missing_ok=True)
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
+        made.write(text)
+        made.flush()
+        os.fsync(made.fileno())
+    half.replace(file)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the disk have the folder's names as they stand."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
