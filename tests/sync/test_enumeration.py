@@ -97,6 +97,23 @@ def test_partial_reading_buries_nothing(rig: Rig, upstream: Upstream) -> None:
     assert rig.run(full=True).counts.tombstoned == 1
 
 
+def test_a_page_of_which_nothing_is_known_breaks_the_proof(rig: Rig, upstream: Upstream) -> None:
+    """What a page has shown is lost, whatever lost it: its records must not be taken for gone."""
+    fill(upstream, 12)
+    rig.run()
+    upstream.drop("r000")
+
+    def lose(up: Upstream) -> None:
+        with rig.store.write() as transaction:
+            transaction.run("DELETE FROM seen_page WHERE number = (SELECT max(number) FROM seen_page)")
+
+    upstream.before_fetch = lambda up: lose(up) if up.windows[-1][1] and up.windows[-1][1]["id"] == "r010" else None
+    assert rig.run(full=True).counts.tombstoned == 0
+    assert len(rig.living()) == 12
+    upstream.before_fetch = lambda up: None
+    assert rig.run(full=True).counts.tombstoned == 1
+
+
 def test_record_without_identity_breaks_the_proof(rig: Rig, upstream: Upstream) -> None:
     fill(upstream, 6)
     rig.run()
