@@ -55,6 +55,9 @@ class HotlineConfig(ConnectorConfig):
         timedelta(days=30),
         description="How far back each sync looks for orders that changed: longer than any order stays open.",
     )
+    details_at_once: int = Field(
+        4, ge=1, le=16, description="Details asked for at the same time; `rate` bounds them all the same."
+    )
     params: dict[Parameter, str] = Field(
         default_factory=dict, description="Other names of the parameters page, size, since, until and detail_id."
     )
@@ -84,6 +87,7 @@ class Hotline(Connector):
                 reshape=flat_order,
                 window_field="reported_at",
                 two_step=True,
+                details_at_once=config.details_at_once,
             ),
         )
 

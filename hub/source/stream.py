@@ -45,7 +45,8 @@ class Stream:
     ("reported_at") that windows filter on, if that is not the time of change; then each window that was read to its
     end proves itself. `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`:
     the rows of a page are a list only; the engine asks `Transport.detail` for those it finds new or changed, and
-    keeps the detail as the raw record. `partitions`: parts that windows can be limited to (`Window.partition`), districts for
+    keeps the detail as the raw record; of a page it asks for `details_at_once` of them at a time, within the host's
+    budget. `partitions`: parts that windows can be limited to (`Window.partition`), districts for
     instance; each is read for itself, also at the same time, with its own cursor; together they are the whole stream.
     """
 
@@ -64,6 +65,7 @@ class Stream:
     may_be_empty: bool = False
     personal: tuple[str, ...] = ()
     two_step: bool = False
+    details_at_once: int = 1
     partitions: tuple[str, ...] = ()
 
     @property
@@ -130,7 +132,7 @@ class Page:
 
 class Transport(Protocol):
     """Answers one question: the next page after this position. Built once per source. Of one stream one page is asked for at a
-    time, each in a thread of its own, and beside it one detail."""
+    time, each in a thread of its own, and beside it as many details as the stream says."""
 
     def fetch(self, stream: Stream, window: Window, position: Position | None) -> Page:
         """Raise a HubError whose class says what happened; never return an empty page for an error."""

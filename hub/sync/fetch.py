@@ -4,11 +4,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
-from hub.errors import DeadlineError, HubError, InterruptedByOperatorError
+from hub.errors import DeadlineError, EnvelopeError, HubError, InterruptedByOperatorError
 from hub.source.stream import Page, Position, Window
 from hub.sync.call import Call
 from hub.sync.job import StreamJob
@@ -50,12 +52,28 @@ class Fetcher:
             if ahead is not None:
                 ahead.end()
 
-    def detail(self, row: bytes) -> bytes:
-        """The record behind a list row."""
+    def details(self, rows: Iterable[bytes]) -> Generator[bytes | EnvelopeError, None, None]:
+        """The records behind list rows, in the order of the rows, as many asked for at a time as the stream allows. What
+        is wrong with one record stands in its place; every other error ends the run. Close it."""
+        waiting = iter(rows)
+        asked = deque(self._detail(row) for row in islice(waiting, self._job.stream.details_at_once))
+        try:
+            while asked:
+                self._keep_holding()
+                try:
+                    found: bytes | EnvelopeError = asked[0].result(self._hold, self._renew_s)
+                except EnvelopeError as error:
+                    found = error
+                asked.popleft()
+                asked.extend(self._detail(row) for row in islice(waiting, 1))
+                yield found
+        finally:
+            for call in asked:
+                call.end()
+
+    def _detail(self, row: bytes) -> Call[bytes]:
         self.requests += 1
-        self._keep_holding()
-        asking = self._call(lambda: self._patiently(lambda: self._job.transport.detail(self._job.stream, row)))
-        return asking.result(self._hold, self._renew_s)
+        return self._call(lambda: self._patiently(lambda: self._job.transport.detail(self._job.stream, row)))
 
     def _page(self, window: Window, position: Position | None) -> Page:
         return self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))

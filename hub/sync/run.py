@@ -288,6 +288,7 @@ class StreamRun:
     @staticmethod
     def _details(records: list[Record], stored: dict[str, Known], fetcher: Fetcher, decider: Decider) -> None:
         """For two-step streams: fetch what the list shows as new or changed; the rest keeps the hash it is known by."""
+        wanted = []
         for record in records:
             if record.head is None:
                 continue
@@ -296,17 +297,18 @@ class StreamRun:
             if found is not None and not found.deleted and found.list_hash == record.listed:
                 record.raw_hash = found.raw_hash
                 continue
-            try:
-                detail = fetcher.detail(record.raw)
-            except EnvelopeError as error:
-                record.problem = f"its detail: {error.render()}"
-                continue
-            (full,) = decider.records(Page([detail], None))
-            record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
-            if full.head is None:
-                record.problem = f"its detail: {full.problem}"
-            elif full.head.id != record.head.id:
-                record.problem = "its detail is of another record"
+            wanted.append((record, record.head.id))
+        with closing(fetcher.details([record.raw for record, _ in wanted])) as details:
+            for (record, identity), detail in zip(wanted, details, strict=True):
+                if isinstance(detail, EnvelopeError):
+                    record.problem = f"its detail: {detail.render()}"
+                    continue
+                (full,) = decider.records(Page([detail], None))
+                record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
+                if full.head is None:
+                    record.problem = f"its detail: {full.problem}"
+                elif full.head.id != identity:
+                    record.problem = "its detail is of another record"
 
     def _tell_committed(self, write: PageWrite, head: int) -> None:
         if self._job.hooks.committed is not None and write.changes:

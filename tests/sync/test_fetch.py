@@ -14,6 +14,7 @@ from upstream import Upstream
 
 from hub.errors import (
     DeadlineError,
+    EnvelopeError,
     FencedError,
     InterruptedByOperatorError,
     RateLimitedError,
@@ -37,8 +38,10 @@ def upstream() -> Upstream:
 
 @pytest.fixture
 def fetcher(tmp_path: Path, upstream: Upstream) -> Callable[..., Fetcher]:
-    def make(stop: threading.Event | None = None, deadline: float = 60, hold: Any = None, **settings: Any) -> Fetcher:
-        rig = Rig(None, write_mapping(tmp_path / "m"), upstream).set(**settings)  # type: ignore[arg-type]
+    def make(
+        stop: threading.Event | None = None, deadline: float = 60, hold: Any = None, shape: Any = (), **settings: Any
+    ) -> Fetcher:
+        rig = Rig(None, write_mapping(tmp_path / "m"), upstream).set(**settings).shape(**dict(shape))  # type: ignore[arg-type]
         until = time.monotonic() + deadline
         return Fetcher(rig.job, stop or Hurry(), until, hold) if hold else Fetcher(rig.job, stop or Hurry(), until)
 
@@ -197,7 +200,7 @@ def test_long_wait_for_a_detail_holds_the_lease(fetcher: Any, upstream: Upstream
     monkeypatch.setattr(upstream, "detail", detail)
     patient = fetcher(hold=lambda: held.append(threading.get_ident()))
     patient._renew_s = 0.002
-    assert patient.detail(b"{}") == b"{}"
+    assert list(patient.details([b"{}"])) == [b"{}"]
     assert set(held) == {threading.get_ident()}, "in the thread that writes"
     assert patient.requests == 1
 
@@ -206,11 +209,55 @@ def test_many_quick_details_hold_the_lease(fetcher: Any, upstream: Upstream, mon
     held: list[int] = []
     monkeypatch.setattr(upstream, "detail", lambda stream, row: b"{}")
     patient = fetcher(hold=lambda: held.append(0))
-    patient.detail(b"{}")
+    list(patient.details([b"{}"]))
     assert held == []
     patient._held_at -= 1000
-    patient.detail(b"{}"), patient.detail(b"{}")
+    list(patient.details([b"{}", b"{}"]))
     assert held == [0]
+
+
+def test_details_come_in_order_a_few_at_a_time(fetcher: Any, upstream: Upstream, monkeypatch: Any) -> None:
+    """However late the first of them is; what is wrong with one stands in its place."""
+    asked: list[int] = []
+    before_the_first: list[int] = []
+    given = threading.Semaphore(0)
+
+    def detail(stream: Any, row: bytes) -> bytes:
+        asked.append(int(row))
+        if row == b"0":
+            given.acquire()
+        if row == b"2":
+            time.sleep(0.05)
+            before_the_first[:] = sorted(asked)
+            given.release()
+            raise EnvelopeError("not this one")
+        return b"detail " + row
+
+    monkeypatch.setattr(upstream, "detail", detail)
+    several = fetcher(shape={"details_at_once": 3})
+    found = list(several.details([b"%d" % number for number in range(7)]))
+    assert [isinstance(one, EnvelopeError) or one for one in found] == [
+        b"detail 0", b"detail 1", True, b"detail 3", b"detail 4", b"detail 5", b"detail 6"
+    ]  # fmt: skip
+    assert sorted(asked) == list(range(7))
+    assert before_the_first == [0, 1, 2], "the fourth waits for the first"
+    assert several.requests == 7
+
+
+def test_an_error_of_the_source_ends_the_details_and_leaves_no_thread(
+    fetcher: Any, upstream: Upstream, monkeypatch: Any
+) -> None:
+    def detail(stream: Any, row: bytes) -> bytes:
+        if row == b"1":
+            raise UnavailableError("down")
+        return row
+
+    monkeypatch.setattr(upstream, "detail", detail)
+    details = fetcher(retries=0, shape={"details_at_once": 3}).details([b"%d" % number for number in range(7)])
+    assert next(details) == b"0"
+    with pytest.raises(UnavailableError):
+        next(details)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fetch-")]
 
 
 def test_closing_leaves_no_thread(fetcher: Any, upstream: Upstream) -> None:
