@@ -168,7 +168,8 @@ def outage(ground: Ground) -> None:
     with ground.yard({"wall": {"streams": 12, "pages": 20, "latency": 0.1}}, schedule="5s",
                      engine={"lease": "5s"}) as yard:  # fmt: skip
         workers = [yard.start("--slots", "4") for _ in range(3)]
-        yard.until(lambda: yard.pages() >= 20, 60)
+        # A worker that is only starting needs the database and would rightly end without it.
+        yard.until(lambda: len(list_workers(yard.store)) == 3 and yard.pages() >= 20, 60)
         ground.server.stop()
         time.sleep(5)
         ground.server.start()

@@ -229,7 +229,10 @@ class ProcrastinateEngine:
         # Fetching, finishing and the sign of life; the listeners have a connection each beside these.
         return {
             "conninfo": conninfo, "min_size": 1, "max_size": 1 + lanes, "timeout": 10.0,
-            "kwargs": {"options": options, "connect_timeout": 10},
+            "kwargs": {
+                "options": options, "connect_timeout": 10, "tcp_user_timeout": 30_000,
+                "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+            },
         }  # fmt: skip
 
 

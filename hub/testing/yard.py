@@ -153,15 +153,19 @@ class Yard:
 
     # --- workers --------------------------------------------------------------------------------------------------
 
-    def start(self, *options: str) -> "subprocess.Popen[bytes]":
-        """A `hub worker` of its own process; its log goes to a file in the folder."""
+    def start(self, *options: str, store_url: str = "") -> "subprocess.Popen[bytes]":
+        """A `hub worker` of its own process; its log goes to a file in the folder. `store_url`: another way to the same
+        database."""
         log = self.folder / f"worker{len(self.processes)}.log"
         path = os.pathsep.join([str(_ROOT), str(self.folder)])
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "cli", "--config", str(self.config), "worker", *options],
                 stdout=file, stderr=file, cwd=self.folder,
-                env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "HUB_LANG": "en", "HUB_LOG_LEVEL": "info"},
+                env={
+                    "PYTHONPATH": path, "PATH": "/usr/bin:/bin", "HUB_LANG": "en", "HUB_LOG_LEVEL": "info",
+                    **({"HUB_STORE__URL": store_url} if store_url else {}),
+                },
             )  # fmt: skip
         self.processes.append(process)
         return process

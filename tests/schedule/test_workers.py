@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from severed import Line
 
 from hub.store.queue import list_workers
 from hub.testing.yard import Yard
@@ -77,6 +78,31 @@ def test_a_frozen_worker_is_fenced_when_it_wakes(long: Yard) -> None:
     # It goes on as a worker like any other.
     long.until(lambda: len(list_workers(long.store)) == 2)
     assert first.poll() is None
+
+
+@pytest.mark.parametrize("back", ["mend", "tear"])
+def test_a_worker_cut_off_from_the_database_is_replaced_and_comes_back(
+    long: Yard, postgres_url: str, back: str
+) -> None:
+    """Its line falls silent and later goes on where it was, or every connection turns out to be broken."""
+    line = Line(postgres_url)
+    cut_off = long.start(store_url=line.url)
+    long.until(lambda: long.pages() >= 4)
+    line.cut()
+    long.start()
+    long.until(lambda: len(long.runs("long")) == 2)
+    long.until(lambda: long.settled() == 1)
+    assert [worker.owner.split(":")[1] for worker in list_workers(long.store)] != [str(cut_off.pid)]
+    getattr(line, back)()
+    long.until(lambda: long.runs("long")[0][0] != "running")
+    (first, _, before, token), (outcome, _, after, newer) = long.runs("long")
+    # It was declared dead; only if its line still stands can it say itself that it was fenced.
+    assert first in ("fenced", "dead")
+    assert (outcome, newer > token, before + after) == ("ok", True, 20)
+    long.assert_equals_upstream()
+    long.until(lambda: len(list_workers(long.store)) == 2)
+    assert cut_off.poll() is None, "it has ended"
+    line.close()
 
 
 def test_workers_that_die_again_and_again_lose_nothing(tmp_path: Path, postgres_url: str) -> None:
