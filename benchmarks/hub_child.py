@@ -15,6 +15,7 @@ from pathlib import Path
 from bench_connector import BenchConnector
 from measure import MARK_EVERY
 
+from hub.commands.session import collect_rarely
 from hub.config import load
 from hub.plugins import load_plugins
 from hub.store import Store
@@ -47,6 +48,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--without-read-indices", action="store_true")
     given = parser.parse_args(arguments)
     hub = open_hub(given.folder)
+    collect_rarely()
     upgrade(hub.store)
     if given.without_read_indices:
         with hub.store.write() as transaction:

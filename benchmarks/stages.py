@@ -17,6 +17,7 @@ from hub_child import open_hub
 
 import hub.store.write as write
 import hub.sync.run as run
+from hub.commands.session import collect_rarely
 from hub.mapping.mapping import Mapper
 from hub.source.client import Client
 from hub.source.envelope import Envelope
@@ -64,6 +65,8 @@ def main(folder: str, records: str, *options: str) -> None:
     stages.around(Client, "send", "http request")
     stages.around(Envelope, "split", "split the page")
     stages.around(RestTransport, "fetch", "fetch, rest of it")
+    stages.around(Decider, "digest", "digest of the page")
+    stages.around(Decider, "recall", "recall the page")
     stages.around(Decider, "records", "hash and identify")
     stages.around(Decider, "known", "look up by id")
     stages.around(Decider, "decide", "decide, without mapping")
@@ -76,6 +79,7 @@ def main(folder: str, records: str, *options: str) -> None:
     stages.around(write, "_write_progress", "state, run, page, seen")
     stages.around(Transaction, "insert", "insert (executemany or COPY)")
     hub = open_hub(Path(folder))
+    collect_rarely()
     upgrade(hub.store)
     count = int(records)
     cpu = time.process_time()

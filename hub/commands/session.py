@@ -1,5 +1,6 @@
 """What every command works with: options that all share, settings, plugins, and the way to answer."""
 
+import gc
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hub.store import Store
     from hub.sync.sources import Hub
 
-__all__ = ["Command", "Group", "Session", "pass_session", "shared_options"]
+__all__ = ["Command", "Group", "Session", "collect_rarely", "pass_session", "shared_options"]
 
 FORMATS = ("table", "json")
 
@@ -95,7 +96,9 @@ class Session:
         from hub.sync.sources import Hub
 
         with self.store() as store:
-            yield Hub(self.settings, self.plugins, store)
+            hub = Hub(self.settings, self.plugins, store)
+            collect_rarely()
+            yield hub
 
     def key_of(self, source: str | None) -> str | None:
         """What the store calls a source that hub.toml calls so; a name hub.toml does not have may still be there."""
@@ -115,6 +118,13 @@ class Session:
         """An error's line in the operator's language, with source and stream in front."""
         where = "/".join(str(error.values[key]) for key in ("source", "stream") if error.values.get(key))
         return f"{where}: {text}" if (text := error.render(translator(self.lang))) and where else text
+
+
+def collect_rarely() -> None:
+    """A page is thousands of objects that point at nothing in a ring: looking for rings among them after every 700, as
+    Python does, was 5 of 80 µs a record (benchmarks/LOG.md). What is loaded already is never looked at again."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 pass_session = click.make_pass_decorator(Session)
