@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test scale check lint chaos mutations vulnerabilities docs bench clean example grade
+.PHONY: help venv demo test scale check lint chaos mutations vulnerabilities docs bench clean example grade datasette
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,5 +67,10 @@ example: ## Build the example connector, install it beside the hub in a clean en
 grade: $(READY) ## Grade the built-in connectors that changed and record what they earn (ARGS=--all: every one, two minutes)
 	$(BIN)/python examples/grade.py $(ARGS)
 
+datasette: $(READY) ## Read real records from Datasette by a connector.toml (HUB_LA_FILE=… for another extract)
+	@test -x .venv-datasette/bin/datasette || { $(PYTHON) -m venv --clear .venv-datasette && .venv-datasette/bin/pip install \
+	  --quiet --disable-pip-version-check 'datasette>=0.65,<1'; } || { echo 'datasette cannot be installed here: skipped'; exit 0; }; \
+	HUB_DATASETTE=.venv-datasette/bin/datasette $(BIN)/pytest tests/connectors/test_datasette.py
+
 clean: ## Remove .venv, caches and the demo
-	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-datasette demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
