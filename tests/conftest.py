@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from hub.config import redactor
+from hub.store import known_pages
 
 _numbers = count(1)
 
@@ -19,6 +20,12 @@ _numbers = count(1)
 def nothing_secret_yet() -> None:
     """A process learns secrets for good; a password "wrong" of one test must not mask the words of the next."""
     redactor.forget()
+
+
+@pytest.fixture(autouse=True)
+def every_page_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of tests are small; each is to be recalled like a large one, so that every promise is tried that way too."""
+    monkeypatch.setattr(known_pages, "_WORTH_IT", 1)
 
 
 @pytest.fixture(scope="session")

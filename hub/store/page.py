@@ -164,7 +164,8 @@ class Change:
 
 @dataclass(slots=True)
 class PageWrite:
-    """One page, fully decided. `state` None leaves the partition's state as it is; `people` replaces those of older raw pages."""
+    """One page, fully decided. `state` None leaves the partition's state as it is; `people` replaces those of older raw pages.
+    `digest` is remembered (see `known_pages`), or was found if `recalled`."""
 
     source: str
     stream: str
@@ -195,3 +196,5 @@ class PageWrite:
     superseded: list[str] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
     people: dict[int, list[list[PersonRecord]]] = field(default_factory=dict)
+    digest: bytes | None = None
+    recalled: bool = False

@@ -17,6 +17,8 @@ __all__ = ["Pruned", "prune"]
 _STEP = 2000
 #: A page younger than this may be about to be pointed to (a replay or remap in hand).
 _RAW_GRACE = timedelta(days=1)
+#: What no reading showed for so long is remembered for nothing.
+_KNOWN_PAGES = timedelta(days=40)
 
 
 @dataclass(slots=True)
@@ -79,6 +81,8 @@ def _prune(store: Store, keep: RetentionSettings, now: datetime, stop: Callable[
         done.pages = steps(lambda transaction: _pages(transaction, ended))
         needed = _needed_runs(store)
         done.runs = _forget_runs(store, ended, needed, stop)
+    unused = before(_KNOWN_PAGES)
+    steps(lambda transaction: _rows(transaction, "known_page", "source, stream, digest", "used_at < ?", unused))
     done.raw_pages = _raw_pages(store, before(_RAW_GRACE), stop)
     return done
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hub.store.known_pages import forget_pages
 from hub.store.page import Lease
 from hub.store.store import Store
 from hub.store.write import hold_lease, put_state
@@ -50,8 +51,11 @@ def finish_reading(
     cursor: int | None,
     now: int,
     enumeration: str | None = None,
+    *,
+    whole: bool = False,
 ) -> None:
-    """A reading is concluded or given up: only its cursor remains. FencedError if the lease is lost.
+    """A reading is concluded or given up: only its cursor remains. `whole`: it showed everything that the stream has.
+    FencedError if the lease is lost.
 
     What it saw (`enumeration`) goes in the same transaction: a reading without its pages must never be gone on with, it
     would prove that everything else is gone.
@@ -60,6 +64,8 @@ def finish_reading(
         hold_lease(transaction, lease, now)
         if enumeration is not None:
             transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (enumeration,))
+            if whole:
+                forget_pages(transaction, source, stream, enumeration)
         put_state(transaction, source, stream, partition, cursor, "{}", now)
 
 

@@ -47,13 +47,13 @@ incident = Table(
     Column("raw_hash", LargeBinary, nullable=False),
     _instant("deleted_at", nullable=True),
     Column("list_hash", LargeBinary),
+    Column("raw_page", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("native_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
     *_mapped(),
     Column("revision", Integer, nullable=False),
-    Column("raw_page", BigInteger, nullable=False),
     Column("raw_index", Integer, nullable=False),
     Column("mapping", Text, nullable=False),
     Column("mapping_version", Integer, nullable=False),
@@ -176,6 +176,19 @@ Table(
     Column("enumeration", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("keys", LargeBinary, nullable=False),
+)
+
+# Pages that stand in the store just as they were read (`known_pages.py`); `keys` as in `seen_page`.
+Table(
+    "known_page",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("keys", LargeBinary, nullable=False),
+    Column("state", BigInteger, nullable=False),
+    Column("enumeration", Text, nullable=False),
+    _instant("used_at"),
 )
 
 Table(

@@ -12,6 +12,7 @@ from hub.errors import FencedError, StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
+from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.people import sealed_people
 from hub.store.store import ConflictError, Store, Transaction
@@ -155,8 +156,8 @@ def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict
         deleted_at, deletion = (page.now, "source") if item.deleted else (None, None)
         rows.append(
             (
-                key, item.id, item.raw_hash, deleted_at, item.list_hash, page.source, page.stream, item.native_id, page.kind,
-                *item.row, item.revision, raw_page, item.raw_index, page.mapping, page.mapping_version, page.run,
+                key, item.id, item.raw_hash, deleted_at, item.list_hash, raw_page, page.source, page.stream, item.native_id,
+                page.kind, *item.row, item.revision, item.raw_index, page.mapping, page.mapping_version, page.run,
                 page.now, page.now, deletion,
             )
         )  # fmt: skip
@@ -275,6 +276,12 @@ def _write_progress(transaction: Transaction, page: PageWrite) -> None:
         transaction.run(
             "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys)
         )
+    if page.digest is not None:
+        place = (page.source, page.stream, page.digest)
+        if page.recalled:
+            still_used(transaction, *place, page.enumeration or "", page.now)
+        else:
+            remember_page(transaction, *place, page.seen, page.enumeration or "", page.now)
     if page.state is not None:
         put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
     if page.file is not None:

@@ -28,7 +28,10 @@ def conclude(store: Store, job: StreamJob, lease: Lease, reading: Reading, resul
     if reading.high is None and cursor is None and reading.end is None and job.stream.cursor is not None:
         reading.high = highest_change(store, job.key, job.stream.name)
     result.cursor = reading.end if reading.end is not None else proven_cursor(job.stream, reading, cursor)
-    finish_reading(store, lease, job.key, job.stream.name, job.partition, result.cursor, now_ms(), reading.enumeration)
+    finish_reading(
+        store, lease, job.key, job.stream.name, job.partition, result.cursor, now_ms(), reading.enumeration,
+        whole=reading.mode == "full_refresh",
+    )  # fmt: skip
 
 
 def give_up(store: Store, job: StreamJob, lease: Lease, reading: Reading, cursor: int | None) -> None:

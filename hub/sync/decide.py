@@ -8,6 +8,7 @@ from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError, PersonRecord
 from hub.source.stream import Page
 from hub.store.known import Known, doubted, full_rows, known, known_quarantine, old_hashes, stale_runs
+from hub.store.known_pages import find_page, page_digest
 from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
 from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
@@ -54,6 +55,24 @@ class Decider:
         records += [Record(bad.raw, bad.raw, sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
         return records
 
+    def digest(self, page: Page) -> bytes | None:
+        """What the page is recalled by. None for rows of a log, which are versions, and for list rows: details count there."""
+        stream = self._job.stream
+        return None if stream.log or stream.two_step else page_digest(page)
+
+    def recall(self, digest: bytes | None) -> list[int] | None:
+        """The incident keys of a page's records if it was read before and nothing of it changed here; else None."""
+        if digest is None or self._doubted:
+            return None
+        with self._store.read() as transaction:
+            return find_page(transaction, self._job.key, self._job.stream.name, digest)
+
+    def unchanged(self, page: Page, keys: list[int], now: int, digest: bytes | None) -> PageWrite:
+        """What has to be written for a page that was recalled."""
+        draft = Draft(seen=list(keys), recalled=True)
+        draft.counts.fetched = draft.counts.unchanged = len(keys)
+        return self._page_write(draft, page, now, digest)
+
     def changed_at(self, head: Head) -> int | None:
         """When the row of a log was written, epoch ms; None if it does not say."""
         try:
@@ -66,14 +85,16 @@ class Decider:
         with self._store.read() as transaction:
             return known(transaction, [record.head.id for record in records if record.head is not None])
 
-    def decide(self, page: Page, records: list[Record], stored: dict[str, Known], now: int) -> PageWrite:
+    def decide(
+        self, page: Page, records: list[Record], stored: dict[str, Known], now: int, digest: bytes | None = None
+    ) -> PageWrite:
         """Everything that has to be written for this page. May be called again after a conflict."""
         draft = Draft()
         draft.counts.fetched = len(records)
         looked_at = self._skip_unchanged(draft, records, stored)
         if looked_at:
             self._look(draft, page, looked_at, stored)
-        return self._page_write(draft, page, now)
+        return self._page_write(draft, page, now, digest)
 
     def _skip_unchanged(
         self, draft: Draft, records: list[Record], stored: dict[str, Known]
@@ -282,7 +303,9 @@ class Decider:
             draft.gaps[gap] = (count + 1, first)
             draft.counts.unmapped += 1
 
-    def _page_write(self, draft: Draft, page: Page, now: int) -> PageWrite:
+    def _page_write(self, draft: Draft, page: Page, now: int, digest: bytes | None) -> PageWrite:
+        counts = draft.counts
+        exact = not (counts.quarantined or counts.stale or counts.tombstoned)
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
         write = PageWrite(
@@ -292,7 +315,7 @@ class Decider:
             raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, page.origin),
             old=draft.old, stale=draft.stale, quarantined=draft.bad, changes=draft.changes, gaps=draft.gaps, seen=draft.seen,
             file=page.file, unidentified=draft.unidentified, superseded=sorted(draft.superseded),
-            confirmed=sorted(draft.confirmed),
+            confirmed=sorted(draft.confirmed), digest=digest if exact else None, recalled=draft.recalled,
         )  # fmt: skip
         for item in draft.current.values():
             if item.stored is None:

@@ -54,6 +54,7 @@ class Draft:
     changes: list[Change] = field(default_factory=list)
     gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)
+    recalled: bool = False
     unidentified: bool = False
     past: set[tuple[str, bytes]] = field(default_factory=set)
     confirmed: set[int] = field(default_factory=set)

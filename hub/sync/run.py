@@ -219,14 +219,20 @@ class StreamRun:
     def _apply(self, lease: Lease | None, page: Page, fetcher: Fetcher, decider: Decider) -> None:
         """Decide one page and commit it together with how far the reading is."""
         job, result = self._job, self.result
-        records = decider.records(page)
-        stored = decider.known(records)
+        digest = decider.digest(page)
+        recalled = decider.recall(digest)
+        records = decider.records(page) if recalled is None else []
+        stored = decider.known(records) if records else {}
         if job.stream.two_step:
             before = fetcher.requests
             self._details(records, stored, fetcher, decider)
             page = replace(page, requests=page.requests + fetcher.requests - before)
         for _ in range(_CONFLICTS):
-            write = decider.decide(page, records, stored, now_ms())
+            write = (
+                decider.decide(page, records, stored, now_ms(), digest)
+                if recalled is None
+                else decider.unchanged(page, recalled, now_ms(), digest)
+            )
             if not write.counts.closed:
                 raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
             if job.hooks.enrich is not None:
