@@ -1,4 +1,5 @@
-"""Hundreds of simulated worlds on both databases; HUB_WORLDS asks for more of them, HUB_WORLD replays one."""
+"""Hundreds of simulated worlds on both databases; HUB_WORLDS asks for more of them on each, HUB_SEED for others, HUB_WORLD
+replays one."""
 
 import os
 import time
@@ -12,6 +13,7 @@ from hub.store.feed import feed_head
 
 WORLDS = {"sqlite": 210, "postgresql": 45}
 WANTED = int(os.environ.get("HUB_WORLDS", "0"))
+SEED = int(os.environ.get("HUB_SEED", "0"))
 BATCHES = 3
 
 
@@ -20,7 +22,7 @@ BATCHES = 3
 def test_worlds(store_url: str, tmp_path: Path, clock: Clock, batch: int, record_property: object) -> None:
     database = store_url.split(":")[0]
     count = (WANTED or WORLDS[database]) // BATCHES
-    first = 1 + batch * count + (0 if database == "sqlite" else 1_000_000)
+    first = 1 + batch * count + SEED * 10_000_000 + (0 if database == "sqlite" else 1_000_000)
     seeds = [int(os.environ["HUB_WORLD"])] if "HUB_WORLD" in os.environ else range(first, first + count)
     began, kills, faults = time.monotonic(), 0, 0
     store = open_store(store_url, kind=Mortal)
