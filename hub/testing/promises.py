@@ -283,7 +283,7 @@ def codes_governed(bench: Bench) -> list[str]:
 
 
 def documentation(connector: type[Connector], quality: Quality, streams: list[str]) -> list[str]:
-    """The connector's page names every setting and every stream, and every setting has a description."""
+    """The connector's page is finished and names every setting and stream, and every setting has a description."""
     page = quality_file(connector).parent.parent / quality.documentation
     try:
         text = page.read_text("utf-8")
@@ -292,6 +292,7 @@ def documentation(connector: type[Connector], quality: Quality, streams: list[st
     fields = connector.Config.model_fields
     problems = [f"setting {name} has no description" for name, field in fields.items() if not field.description]
     words = set(re.findall(r"[\w.-]+", text))
+    problems += ["TODO still stands on the page"] if "TODO" in words else []
     return problems + [f"{name} does not stand on the page" for name in (*fields, *streams) if name not in words]
 
 

@@ -1,6 +1,7 @@
 """The kit grades a good connector gold, and each check catches a connector that breaks just its promise."""
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,19 @@ def test_a_tier_is_earned_by_everything_below_it(failed: set[str], tier: Tier) -
 def test_exemptions_alone_earn_nothing() -> None:
     results = [CheckResult("maps", Tier.BRONZE, Verdict.EXEMPT), CheckResult("deletes", Tier.GOLD, Verdict.PASSED)]
     assert Grade("any", results).tier is Tier.NONE
+
+
+def test_what_is_still_to_do_earns_nothing() -> None:
+    done = [CheckResult("maps", Tier.BRONZE, Verdict.PASSED), CheckResult("ties", Tier.SILVER, Verdict.PASSED)]
+    gold = CheckResult("deletes", Tier.GOLD, Verdict.PASSED)
+    for said, tier in (("TODO: finish the page", Tier.SILVER), ("it has no page, as it stands for any", Tier.GOLD)):
+        left = CheckResult("documentation", Tier.GOLD, Verdict.EXEMPT, said)
+        assert Grade("any", [*done, gold, left]).tier is tier
+
+
+def test_a_page_with_something_to_do_is_not_complete(tmp_path: Path) -> None:
+    shutil.copytree(RIVER.parent, tmp_path / "river")
+    page = tmp_path / "river" / "README.md"
+    page.write_text(page.read_text("utf-8") + "TODO: who owns it", "utf-8")
+    found = run_check(read_connector(tmp_path / "river" / "connector.toml"), "documentation")
+    assert (found.verdict, found.said) == (Verdict.FAILED, "TODO still stands on the page")

@@ -80,7 +80,7 @@ def test_without_the_option_quality_files_are_left_alone(package: Path) -> None:
 
 def test_the_entry_point_is_this_module_and_loads_nothing_heavy() -> None:
     entry = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["pytest11"]
-    assert entry == {"hub": PLUGIN}
+    assert entry == {PLUGIN: PLUGIN}
     assert import_module(PLUGIN).hub_project
     heavy = {"sqlalchemy", "httpx", "pydantic", "cryptography", "hub.plugins", "hub.testing.sandbox"}
     code = f"import sys, {PLUGIN}; print(sorted({heavy!r} & set(sys.modules)))"

@@ -239,7 +239,8 @@ class Gateway(System):
     def _page(self, request: Request, api: Api, pager: Pager, values: Mapping[str, Any]) -> Answer:
         low, high = api.window(values)
         size = whole(values, "pageSize", 100, api.max_size)
-        rows, total = pager.rows(request, whole(values, "pageNo", 1), size, low, high)
+        town = str(values.get("townCode", ""))
+        rows, total = pager.rows(request, whole(values, "pageNo", 1), size, low, high, town=town)
         told = total if api.total_told else 0
         pages = -(-told // size) if told else 1
         datas = api.wrap(pager.joined(rows), total, self._hex("query", self.calls))

@@ -87,14 +87,23 @@ class Pager:
         return row.text
 
     def rows(
-        self, request: Request, page: int, size: int, low: int | None, high: int | None, descending: bool = False
+        self,
+        request: Request,
+        page: int,
+        size: int,
+        low: int | None,
+        high: int | None,
+        descending: bool = False,
+        town: str = "",
     ) -> tuple[Sequence[Row], int]:
-        """The rows of one page of the window [low, high) and how many the window holds."""
+        """The rows of one page of the window [low, high) and how many the window holds; `town`: only of that township."""
         if page > 1 and request.quirk == "shifting_pages":
             self.city.shift(self.shelf.spec.key)
         if page > 1 and request.quirk == "duplicate_page":
             page -= 1
         window = self.shelf.select(low, high)
+        if town:
+            window = [row for row in window if row.record.event.town.code == town]
         return page_of(window, page, size, descending), len(window)
 
     def joined(self, rows: Sequence[Row]) -> str:
