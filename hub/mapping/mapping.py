@@ -78,7 +78,9 @@ class Mapper:
 
     def gaps(self) -> list[CodeGap]:
         """The unmapped codes met since the last call."""
-        gaps, self._notes.gaps = self._notes.gaps, []
+        gaps = self._notes.gaps
+        if gaps:
+            self._notes.gaps = []
         return gaps
 
     def _flags(self) -> str | None:

@@ -7,6 +7,7 @@ Every sealed raw page stands beside the id of the key that sealed it.
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -22,7 +23,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["Keyring", "keyed_mark"]
+__all__ = ["Keyring", "keyed_marks"]
 
 Type = TypeVar("Type")
 _NONCE = 12
@@ -35,7 +36,7 @@ class Keyring:
     def __init__(self, secret: bytes, other: bytes | None = None) -> None:
         self.key_id = _key_id(secret)
         self._seal = AESGCM(_derive(secret, b"seal"))
-        self._search = _derive(secret, b"search")
+        self._search = keyed_marks(_derive(secret, b"search"))
         self._opens = [self._seal] + ([AESGCM(_derive(other, b"seal"))] if other is not None else [])
         self.key_ids = (self.key_id, *([_key_id(other)] if other is not None else []))
 
@@ -56,12 +57,19 @@ class Keyring:
 
     def mark(self, text: str) -> bytes:
         """Eight bytes by which a name, phone or ID number can be found again without storing it."""
-        return keyed_mark(self._search, text)
+        return self._search(text)
 
 
-def keyed_mark(key: bytes, text: str) -> bytes:
-    """BLAKE2b of the text, blanks at its ends and case left aside, under a key of 32 bytes; 8 bytes."""
-    return hashlib.blake2b(text.strip().upper().encode(), digest_size=8, key=key).digest()
+def keyed_marks(key: bytes) -> Callable[[str], bytes]:
+    """BLAKE2b of a text, blanks at its ends and case left aside, under a key of 32 bytes; 8 bytes."""
+    begun = hashlib.blake2b(digest_size=8, key=key)
+
+    def mark(text: str) -> bytes:
+        marking = begun.copy()
+        marking.update(text.strip().upper().encode())
+        return marking.digest()
+
+    return mark
 
 
 def _key_id(secret: bytes) -> str:

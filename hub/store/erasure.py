@@ -5,14 +5,14 @@ because it never held the person either.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
-from hub.store.crypto import keyed_mark
+from hub.store.crypto import keyed_marks
 from hub.store.page import RawPage
 from hub.store.people import holds_mark, sealed_people, searchable
 from hub.store.raw import OpenPage, open_page
@@ -66,11 +66,9 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
     interrupted, the same call goes on. MisconfiguredError for a text too short to mean a person."""
     if len(text.strip()) < _SHORTEST:
         raise MisconfiguredError("this text is too short to mean one person", remedy="give the whole name or number")
-    key = _erasure_key(store)
+    mark = _erasure_marks(store)
     with store.write() as transaction:
-        transaction.run(
-            "INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (keyed_mark(key, text), now)
-        )
+        transaction.run("INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark(text), now))
     records = pages = 0
     for number, page in list(_pages_with(store, text)):
         hits = list(_matches(page, text))
@@ -87,12 +85,10 @@ def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
         marks = {row[0] for row in transaction.all("SELECT mark FROM erased")}
     if not marks or not any(raw.people):
         return raw
-    key, page = (
-        _erasure_key(store),
-        OpenPage(list(raw.slices), [list(people) for people in raw.people], raw.mapping, raw.zone),
-    )
+    mark = _erasure_marks(store)
+    page = OpenPage(list(raw.slices), [list(people) for people in raw.people], raw.mapping, raw.zone)
     for index, people in enumerate(raw.people):
-        hit = [person for person in people if any(keyed_mark(key, text) in marks for text in searchable(person))]
+        hit = [person for person in people if any(mark(text) in marks for text in searchable(person))]
         if hit:
             _strike(page, index, hit)
     return replace(raw, slices=page.slices, people=page.people)
@@ -164,8 +160,8 @@ def _erase_quarantined(store: Store, text: str) -> int:
     return struck
 
 
-def _erasure_key(store: Store) -> bytes:
-    """The key of erasure marks: made once, sealed in the store, the same after every rotation of the store's key."""
+def _erasure_marks(store: Store) -> Callable[[str], bytes]:
+    """Makes erasure marks. Their key: made once, sealed in the store, the same after every rotation of the store's key."""
     with store.read() as transaction:
         sealed = _sealed_key(transaction)
     if sealed is None:
@@ -174,7 +170,7 @@ def _erasure_key(store: Store) -> bytes:
             transaction.run("INSERT INTO meta (name, value) VALUES ('erasure_key', ?) ON CONFLICT DO NOTHING", (made,))
             sealed = _sealed_key(transaction)
     assert sealed is not None
-    return store.keyring.open(bytes.fromhex(sealed), "erasure key", bytes)
+    return keyed_marks(store.keyring.open(bytes.fromhex(sealed), "erasure key", bytes))
 
 
 def _sealed_key(transaction: Transaction) -> str | None:

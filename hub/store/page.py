@@ -1,7 +1,7 @@
 """One page of a stream, fully decided and ready to be written: plain values between `hub.sync` and `hub.store`."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.mapping.values import CodeGap, PersonRecord
 from hub.source.stream import FileMark
@@ -78,8 +78,7 @@ class RawPage:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewIncident:
+class NewIncident(NamedTuple):
     """`raw_index` points into the page's slices; `slot` is its place in the page's seen list (or -1)."""
 
     id: str
@@ -152,8 +151,7 @@ class Quarantined:
     raw_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One entry of the feed. `op`: insert, update, delete or restore; `fields` are the changed columns of an update."""
 
     op: str

@@ -158,23 +158,17 @@ class Decider:
             self._set_aside(draft, record, record.problem)
             return
         current = draft.current.get(head.id)
-        key = current.stored.key if current is not None and current.stored else None
+        if current is None:
+            if (mapped := self._mapped(draft, mapper, record, head)) is not None:
+                self._insert(draft, record, head, mapped, slot)
+            return
+        key = current.stored.key if current.stored else None
         version = (key, record.raw_hash) if key is not None else None
         old = version in history or version in stale or (head.id, record.raw_hash) in draft.past
-        if head.withdrawn and current is not None:
+        if head.withdrawn:
             self._withdraw(draft, record, head, current, repeated=old and self._job.stream.log)
             return
-        try:
-            mapped = mapper.map(record.flat)
-        except UnmappableError as error:
-            if head.withdrawn:
-                draft.counts.unchanged += 1  # the end of a record that never was here, told by its key alone
-            else:
-                self._set_aside(draft, record, str(error))
-            return
-        self._note_gaps(draft, mapper, head.id)
-        if current is None:
-            self._insert(draft, record, head, mapped, slot)
+        if (mapped := self._mapped(draft, mapper, record, head)) is None:
             return
         verdict = judge(
             row=mapped.row,
@@ -193,6 +187,22 @@ class Decider:
             draft.counts.stale += 1
         elif verdict is Verdict.RAW_ONLY:
             self._refresh(draft, record, current, mapped.people)
+
+    def _mapped(self, draft: Draft, mapper: Mapper, record: Record, head: Head) -> Mapped | None:
+        """The record in the store's terms; None if it cannot be mapped and was counted as what it then is."""
+        try:
+            mapped = mapper.map(record.flat)
+        except UnmappableError as error:
+            if head.withdrawn:
+                draft.counts.unchanged += 1  # the end of a record that never was here, told by its key alone
+            else:
+                self._set_aside(draft, record, str(error))
+            return None
+        for gap in mapper.gaps():
+            count, first = draft.gaps.get(gap, (0, head.id))
+            draft.gaps[gap] = (count + 1, first)
+            draft.counts.unmapped += 1
+        return mapped
 
     def _refresh(self, draft: Draft, record: Record, current: Current, people: list[PersonRecord]) -> None:
         """Other bytes that say the same: the raw record is replaced."""
@@ -296,12 +306,6 @@ class Decider:
         """A good version came: bad ones of the record that wait in quarantine are settled by it."""
         if head.native_id in self._waiting:
             draft.superseded.add(head.native_id)
-
-    def _note_gaps(self, draft: Draft, mapper: Mapper, sample: str) -> None:
-        for gap in mapper.gaps():
-            count, first = draft.gaps.get(gap, (0, sample))
-            draft.gaps[gap] = (count + 1, first)
-            draft.counts.unmapped += 1
 
     def _page_write(self, draft: Draft, page: Page, now: int, digest: bytes | None) -> PageWrite:
         counts = draft.counts
