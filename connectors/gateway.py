@@ -32,6 +32,8 @@ __all__ = ["EnforcementSupervision", "InternetSupervision"]
 
 _SAFETY_LAG = timedelta(seconds=120)
 
+_PARTS = "Streams that several workers read at the same time, in parts that the interface can tell apart."
+
 ApiPath = Annotated[str, Field(pattern=r"^/\S+$")]
 
 
@@ -73,6 +75,33 @@ class GatewayConfig(ConnectorConfig):
     )
 
 
+class Parts(_Table):
+    """A large stream read in parts at the same time."""
+
+    parameter: str = Field(min_length=1, description="Parameter that narrows a request to one part.")
+    values: tuple[str, ...] = Field(
+        min_length=1, description="The parts, for instance codes of townships; together they must be everything."
+    )
+
+
+class InternetParts(_Table):
+    """Streams read in parts; the others are read whole."""
+
+    inspections: Parts | None = Field(None, description="行政检查.")
+    penalties: Parts | None = Field(None, description="行政处罚.")
+    coercions: Parts | None = Field(None, description="行政强制.")
+    other_acts: Parts | None = Field(None, description="其他行为.")
+    check_tasks: Parts | None = Field(None, description="双随机抽查结果.")
+
+
+class EnforcementParts(_Table):
+    """Streams read in parts; the others are read whole."""
+
+    cases: Parts | None = Field(None, description="案件中心.")
+    supervision_leads: Parts | None = Field(None, description="监督线索.")
+    referrals: Parts | None = Field(None, description="抄告抄送.")
+
+
 class InternetApis(_Table):
     """Path of each interface that the platform granted; a stream without one is not read."""
 
@@ -111,6 +140,7 @@ class InternetSupervisionConfig(GatewayConfig):
     window: WindowNames = Field(
         WindowNames(since="cdTimeStart", until="cdTimeEnd"), description="Parameters that bound cd_time."
     )
+    parts: InternetParts = Field(InternetParts(), description=_PARTS)
 
 
 class EnforcementSupervisionConfig(GatewayConfig):
@@ -119,6 +149,7 @@ class EnforcementSupervisionConfig(GatewayConfig):
     )
     apis: EnforcementApis = Field(description="Paths of the interfaces, by stream.")
     windows: EnforcementWindows = Field(EnforcementWindows(), description="Window parameters, by stream.")
+    parts: EnforcementParts = Field(EnforcementParts(), description=_PARTS)
 
 
 def _envelope(rows: str, *inner: Check, total: str | None = None) -> Envelope:
@@ -158,13 +189,14 @@ class _Api:
     most: int = 1000
     personal: tuple[str, ...] = ()
 
-    def endpoint(self, config: GatewayConfig, path: str, window: WindowNames) -> Endpoint:
+    def endpoint(self, config: GatewayConfig, path: str, window: WindowNames, parts: Parts | None) -> Endpoint:
         in_headers, posts = config.carry == "headers", config.method == "POST"
         return Endpoint(
             path=path,
             method="POST" if in_headers or posts else "GET",
             carry="json" if in_headers else "form" if posts else "query",
             window=WindowParams(since=window.since, until=window.until, format=self.form),
+            partition=parts.parameter if parts else "",
             paging=Keyset(
                 page=config.page_parameter,
                 size=config.size_parameter,
@@ -210,7 +242,8 @@ class InternetSupervision(_Gateway):
                 title=api.title,
                 mapping=f"{self.name}/{name}",
                 native_id=api.native_id,
-                endpoint=api.endpoint(config, path, config.window),
+                endpoint=api.endpoint(config, path, config.window, parts := getattr(config.parts, name)),
+                partitions=parts.values if parts else (),
                 cursor=api.cursor(config),
                 personal=api.personal,
                 operation="cd_operation",
@@ -237,7 +270,10 @@ class EnforcementSupervision(_Gateway):
                 title=api.title,
                 mapping=f"{self.name}/{name}",
                 native_id=api.native_id,
-                endpoint=api.endpoint(config, path, getattr(config.windows, name)),
+                endpoint=api.endpoint(
+                    config, path, getattr(config.windows, name), parts := getattr(config.parts, name)
+                ),
+                partitions=parts.values if parts else (),
                 cursor=api.cursor(config),
                 personal=api.personal,
             )

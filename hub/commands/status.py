@@ -12,7 +12,7 @@ from hub.errors import HubError, Outcome, worst
 from hub.schedule.serve import engine_of
 from hub.store.due import DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
-from hub.sync.reading import refreshed_partition
+from hub.sync.reading import FULL_REFRESH
 from hub.sync.sources import Hub
 
 __all__ = ["command"]
@@ -80,7 +80,7 @@ def _due(rows: Sequence[DueRow]) -> tuple[dict[tuple[str, str], int], dict[tuple
     due: dict[tuple[str, str], int] = {}
     refresh: dict[tuple[str, str], int] = {}
     for row in rows:
-        found = due if refreshed_partition(row.partition) is None else refresh
+        found = refresh if row.partition == FULL_REFRESH else due
         key = (row.source, row.stream)
         found[key] = min(row.next_due_at, found.get(key, row.next_due_at))
     return due, refresh

@@ -15,7 +15,7 @@ from hub.source.stream import Stream
 from hub.store import queue
 from hub.store.due import settled_keys
 from hub.store.runs import RunRow, marked_runs
-from hub.sync.reading import refresh_label
+from hub.sync.reading import FULL_REFRESH
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 from hub.sync.sources import Hub, OpenSource
@@ -86,6 +86,10 @@ class Follower:
                 )
         self._since = now_ms() - _SKEW_MS
         engine.submit([asked.ticket for asked in self._asked.values()])
+        for key, mark, status in queue.jobs_of(self.hub.store, list(self._asked)):
+            # Somebody has asked for the same a moment ago: theirs is ours.
+            if status == "todo" and mark:
+                self._asked[key].mark = mark
 
     def follow(self, stop: threading.Event) -> None:
         """Look again and again until every run has ended or `stop` is set; then the rest goes on without us."""
@@ -114,10 +118,9 @@ class Follower:
                 marked = error.within(source=source.name, stream=stream.name)
                 self._end(RunResult(source=source.name, stream=stream.name, outcome=error.outcome, error=marked))
                 continue
-            for partition in stream.partitions or ("",):
-                # Beside the stream's own runs, which then need not wait for it.
-                beside = options.full_refresh and stream.cursor is not None
-                place = refresh_label(partition) if beside else partition
+            # A full refresh is read as a whole, beside the stream's own runs, which then need not wait for it.
+            beside = options.full_refresh and stream.cursor is not None
+            for place in (FULL_REFRESH,) if beside else stream.partitions or ("",):
                 long = options.full_refresh or (source_key, stream.name, place) not in settled
                 mark = secrets.token_hex(5)
                 ticket = Ticket(

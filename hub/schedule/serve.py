@@ -20,7 +20,7 @@ from hub.store.due import hasten, resume_interrupted, settled_keys
 from hub.store.leases import free_dead
 from hub.store.retention import prune
 from hub.store.store import Transaction
-from hub.sync.reading import refresh_label, refreshed_partition
+from hub.sync.reading import FULL_REFRESH
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
 from hub.sync.sources import Hub, OpenSource
@@ -49,14 +49,12 @@ class Runner:
         if ticket.key == _PRUNE.key:
             return self._prune(stop)
         name, stream, place = ticket.parts
-        beside = refreshed_partition(place) if ticket.full_refresh else None
-        partition = place if beside is None else beside
+        beside = ticket.full_refresh and place == FULL_REFRESH
+        partition = "" if beside else place
         try:
             source = self._source(name)
             job = self._hub.job(source, source.stream(stream), partition)
-            options = RunOptions(
-                full_refresh=ticket.full_refresh, beside=beside is not None, limit=ticket.limit, mark=ticket.mark
-            )
+            options = RunOptions(full_refresh=ticket.full_refresh, beside=beside, limit=ticket.limit, mark=ticket.mark)
             result = StreamRun(self._hub.store, job, owner=self._hub.owner, options=options, stop=stop).execute()
         except HubError as error:
             result = RunResult(source=name, stream=stream, outcome=error.outcome, error=error.within(source=name))
@@ -65,7 +63,7 @@ class Runner:
             with self._lock:
                 self._open.pop(name, None)
         self._done(result)
-        if beside is not None and result.outcome is Outcome.UNAVAILABLE:
+        if beside and result.outcome is Outcome.UNAVAILABLE:
             hasten(self._hub.store, name, stream, place, now_ms() + _GO_ON_MS)
         if result.outcome is Outcome.BUSY and result.error is not None:
             until = result.error.values.get("until")
@@ -155,10 +153,7 @@ def _planned(name: str, settings: SourceSettings, stream: Stream) -> list[Planne
         found += [Planned(name, stream.name, part, rule.text, alone, whole) for part in parts]
     # Without a cursor every reading is whole; a log never shows what is missing from it.
     if again is not None and again.comes_due and stream.cursor is not None and stream.complete:
-        found += [
-            Planned(name, stream.name, refresh_label(part), again.text, alone, whole=True, waits=True, refresh=True)
-            for part in parts
-        ]
+        found.append(Planned(name, stream.name, FULL_REFRESH, again.text, alone, whole=True, waits=True, refresh=True))
     return found
 
 

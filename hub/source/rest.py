@@ -79,7 +79,8 @@ class Detail:
 class Endpoint:
     """How one stream is asked for. `path` is appended to the source's base URL.
 
-    `params` are sent always, `sort` too (kept apart because keyset paging rests on it). `expired_on`: statuses that
+    `params` are sent always, `sort` too (kept apart because keyset paging rests on it). `partition`: the parameter that
+    narrows a request to one of the stream's partitions. `expired_on`: statuses that
     mean "sign in again"; `empty_on`: statuses without body that mean "no rows" (204).
     """
 
@@ -90,6 +91,7 @@ class Endpoint:
     sort: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     window: WindowParams = field(default_factory=WindowParams)
+    partition: str = ""
     paging: Paging = field(default_factory=OnePage)
     envelope: Opened = field(default_factory=Envelope)
     detail: Detail | None = None
@@ -176,8 +178,11 @@ class RestTransport:
         params = (
             {}
             if ask.url
-            else {**endpoint.params, **endpoint.sort, **endpoint.window.params(since, part.until), **ask.params}
-        )
+            else {
+                **endpoint.params, **endpoint.sort, **endpoint.window.params(since, part.until),
+                **_partition_params(endpoint, part.window), **ask.params,
+            }
+        )  # fmt: skip
 
         def build() -> httpx.Request:
             return self._request(endpoint.method, url, endpoint.carry, params, endpoint.headers)
@@ -294,6 +299,15 @@ def _endpoint(stream: Stream) -> Endpoint:
             "stream {stream} has no endpoint", stream=stream.name, remedy="give it an hub.source.Endpoint"
         )
     return stream.endpoint
+
+
+def _partition_params(endpoint: Endpoint, window: Window) -> dict[str, str]:
+    if window.partition and not endpoint.partition:
+        raise ConfigError(
+            "a partition was asked for, but the endpoint names no parameter for it",
+            remedy="give the stream's Endpoint a partition",
+        )
+    return {endpoint.partition: window.partition} if window.partition else {}
 
 
 def _text_at(row: Document, path: str) -> str:

@@ -9,7 +9,7 @@ from hub.store.store import Store
 __all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stream_overviews"]
 
 #: Backfills, replays, remaps and full refreshes beside a stream's own runs say nothing about how fresh it is.
-_LIVE = "mode IN ('incremental', 'full_refresh') AND partition NOT LIKE 'full refresh%'"
+_LIVE = "mode IN ('incremental', 'full_refresh') AND partition <> 'full refresh'"
 _CLOSED = "('closed', 'cancelled', 'rejected')"
 
 
@@ -71,7 +71,7 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
             of(source, stream).good_at = at
         for source, stream, cursor in transaction.all(
             "SELECT source, stream, min(cursor) FROM state WHERE partition NOT LIKE 'backfill %'"
-            " AND partition NOT LIKE 'full refresh%' GROUP BY 1, 2"
+            " AND partition <> 'full refresh' GROUP BY 1, 2"
         ):
             of(source, stream).cursor = cursor
         for source, stream, living, unfinished in transaction.all(

@@ -9,7 +9,7 @@ from hub.store.page import Lease
 from hub.store.state import finish_reading, highest_change
 from hub.store.store import Store
 from hub.sync.job import StreamJob
-from hub.sync.reading import Reading, proven_cursor, refreshed_partition
+from hub.sync.reading import FULL_REFRESH, Reading, proven_cursor
 from hub.sync.result import RunResult
 
 __all__ = ["conclude", "give_up"]
@@ -59,8 +59,7 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
         )  # fmt: skip
     settings = job.settings
     # A later proof replaces an undecided one of the same records, whichever run it comes from.
-    beside = refreshed_partition(job.partition)
-    place = (job.key, job.stream.name, job.partition if beside is None else beside)
+    place = (job.key, job.stream.name, "" if job.partition == FULL_REFRESH else job.partition)
     if len(absent) > settings.deletion_rows and len(absent) > settings.deletion_share * living:
         deletions.hold(store, lease, *place, result.run_id, absent, living, now_ms())
         result.outcome = Outcome.PARTIAL

@@ -7,31 +7,12 @@ import msgspec
 
 from hub.source.stream import Position, Stream, Window
 
-__all__ = [
-    "Mode",
-    "Reading",
-    "begin",
-    "begin_backfill",
-    "following",
-    "proven_cursor",
-    "refresh_label",
-    "refreshed_partition",
-    "window_of",
-]
+__all__ = ["FULL_REFRESH", "Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "window_of"]
 
 Mode = Literal["incremental", "full_refresh", "backfill"]
 
-#: Begins the name under which a full refresh beside a stream's own runs has its lease, state and run book entries.
-_REFRESH = "full refresh"
-
-
-def refresh_label(partition: str) -> str:
-    return f"{_REFRESH} {partition}".rstrip()
-
-
-def refreshed_partition(label: str) -> str | None:
-    """The partition that a full refresh of this name reads ("" for the whole stream); None if it is no such name."""
-    return label.removeprefix(_REFRESH).lstrip() if label.startswith(_REFRESH) else None
+#: Stands in the place of a partition where a full refresh beside a stream's own runs has its lease, state and runs.
+FULL_REFRESH = "full refresh"
 
 
 class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -37,7 +37,7 @@ from hub.sync.draft import Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, refresh_label, window_of
+from hub.sync.reading import FULL_REFRESH, Mode, Reading, begin, begin_backfill, following, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
@@ -66,7 +66,8 @@ class Backfill:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """`limit`: stop after so many records, to be continued by the next run. `dry_run`: decide everything, write nothing.
-    `beside`: a full refresh with a lease and a position of its own, so that the stream's other runs go on meanwhile.
+    `beside`: a full refresh of the whole stream with a lease and a position of its own, so that the stream's other runs,
+    of its partitions too, go on meanwhile.
     `mark`: how the run's id ends, for whoever wants to find it in the run book."""
 
     full_refresh: bool = False
@@ -101,7 +102,7 @@ class StreamRun:
         if backfill is not None:
             self._mode, job = "backfill", replace(job, partition=backfill.label)
         elif self._options.beside:
-            job = replace(job, partition=refresh_label(job.partition))
+            self._partition, job = "", replace(job, partition=FULL_REFRESH)
         self._job = job
         self.result = RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode=self._mode)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -170,15 +170,14 @@ class Hub:
         try:
             with self.open(name) as source:
                 chosen = [source.stream(stream)] if stream else list(source.streams)
-                parts = [(one, part) for one in chosen for part in one.partitions or ("",)]
-                for one, partition in parts:
+                for one, partition, asked in _parts(chosen, options):
                     if stop.is_set():
                         break
                     run = StreamRun(
                         self.store,
                         self.job(source, one, partition),
                         owner=self.owner,
-                        options=options,
+                        options=asked,
                         stop=stop,
                         progress=progress,
                     )
@@ -226,6 +225,16 @@ class Hub:
             if plugins.implements("hub_run_finished")
             else None,
         )
+
+
+def _parts(streams: Sequence[Stream], options: RunOptions) -> Iterator[tuple[Stream, str, RunOptions]]:
+    """Each stream with its partitions. Only a reading of the whole proves that a record is gone: one that moves from a
+    partition not read yet into one read already is seen by neither."""
+    for stream in streams:
+        if options.full_refresh and stream.partitions:
+            yield stream, "", replace(options, beside=True)
+        else:
+            yield from ((stream, partition, options) for partition in stream.partitions or ("",))
 
 
 def _ignore(_answers: list[object]) -> None:

@@ -12,7 +12,7 @@ from answers import Run, call
 
 from hub.plugins import load_plugins
 from hub.schedule.follow import Follower
-from hub.store.queue import queue_figures
+from hub.store.queue import list_workers, queue_figures
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 from hub.sync.sources import Hub
@@ -35,12 +35,20 @@ def data(yard: Yard) -> Run:
     return lambda *words: call("--config", str(yard.config), "--output", "json", *words)
 
 
+def start(yard: Yard) -> "subprocess.Popen[bytes]":
+    """A worker that has joined: one that is still starting is none yet."""
+    before = len(list_workers(yard.store))
+    worker = yard.start()
+    yard.until(lambda: len(list_workers(yard.store)) > before)
+    return worker
+
+
 def owners(yard: Yard) -> set[str]:
     return {row[1].split(":")[1] for row in yard.runs("one")}
 
 
 def test_a_worker_does_it_and_the_command_answers_as_ever(yard: Yard, data: Run) -> None:
-    worker = yard.start()
+    worker = start(yard)
     answer = data("sync", "one")
     assert (answer.code, answer.err) == (0, "")
     assert (answer.line["outcome"], answer.line["fetched"], answer.line["new"]) == ("ok", 80, 80)
@@ -57,7 +65,7 @@ def test_progress_is_told_page_by_page_from_the_store(yard: Yard) -> None:
     follower = Follower(open_hub(yard), lambda result: pages.append(result.pages), ended.append)
     follower.submit(["one"], RunOptions(), None)
     yard.upstream.open.clear()
-    yard.start()
+    start(yard)
     threading.Timer(1.0, yard.upstream.open.set).start()
     follower.follow(threading.Event())
     assert pages == sorted(set(pages))
@@ -66,7 +74,7 @@ def test_progress_is_told_page_by_page_from_the_store(yard: Yard) -> None:
 
 
 def test_a_limit_and_a_full_refresh_travel_with_it(yard: Yard, data: Run) -> None:
-    yard.start()
+    start(yard)
     first = data("sync", "one", "--limit", "20")
     assert first.line["outcome"] == "ok"
     assert 20 <= first.line["fetched"] < 80
@@ -75,14 +83,14 @@ def test_a_limit_and_a_full_refresh_travel_with_it(yard: Yard, data: Run) -> Non
 
 
 def test_a_killed_worker_is_followed_into_the_next_run(yard: Yard, data: Run) -> None:
-    first = yard.start()
+    first = start(yard)
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(data("sync", "one").code))
     thread.start()
     yard.until(lambda: yard.pages() >= 2)
+    start(yard)
     first.kill()
     first.wait()
-    yard.start()
     thread.join(60)
     assert answers == [0]
     assert [row[0] for row in yard.runs("one")] == ["dead", "ok"]
@@ -94,7 +102,7 @@ def test_without_a_worker_it_says_so_and_the_run_waits(yard: Yard, data: Run) ->
     assert (answer.code, answer.line["outcome"]) == (5, "unavailable")
     assert "no worker serves the lane bulk" in answer.line["error"]
     assert queue_figures(yard.store).waiting == ("one/s00",)
-    yard.start()
+    start(yard)
     yard.until(lambda: yard.settled() == 1)
 
 
@@ -110,7 +118,7 @@ def test_a_dry_run_is_made_here(yard: Yard, data: Run) -> None:
 
 
 def test_ctrl_c_leaves_the_run_alone_and_says_how_to_stop_it(yard: Yard) -> None:
-    yard.start()
+    start(yard)
     line = [sys.executable, "-m", "cli", "--config", str(yard.config), "sync", "one"]
     env = {"PYTHONPATH": f"{ROOT}:{yard.folder}", "PATH": "/usr/bin:/bin", "HUB_LANG": "en"}
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
@@ -125,7 +133,7 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_stop_it(yard: Yard) -> None
 
 
 def test_cancelled_is_interrupted(yard: Yard, data: Run) -> None:
-    yard.start()
+    start(yard)
     answers: list[tuple[int, str]] = []
 
     def sync() -> None:
@@ -153,10 +161,12 @@ def test_two_who_ask_for_the_same_follow_the_same_run(yard: Yard) -> None:
     for follower in followers:
         follower.submit(["one"], RunOptions(), None)
     assert queue_figures(yard.store).waiting == ("one/s00",)
-    yard.start()
+    yard.upstream.open.clear()
+    start(yard)
     threads = [threading.Thread(target=follower.follow, args=(threading.Event(),)) for follower in followers]
     for thread in threads:
         thread.start()
+    yard.upstream.open.set()
     for thread in threads:
         thread.join(30)
     assert [result.outcome for result in results] == ["ok", "ok"]

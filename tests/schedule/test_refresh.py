@@ -186,6 +186,19 @@ def test_only_streams_that_need_it_are_refreshed(
     assert set(Server(hub).due(SUNDAY)) == {KEY}, changes
 
 
+def test_of_a_stream_in_partitions_the_whole_is_refreshed(
+    hub: BenchHub, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that moves between parts is seen by neither of their readings, so no part proves that one is gone."""
+    monkeypatch.setattr(rig, "STREAM", replace(rig.STREAM, partitions=("east", "west")))
+    server = Server(hub)
+    assert set(server.due(SUNDAY)) == {f"{KEY}/east", f"{KEY}/west", REFRESH}
+    server.run(Ticket(f"{KEY}/east"))
+    hub.upstreams["main"].drop("r3")
+    assert server.run(refresh()).counts.tombstoned == 1
+    assert hub.upstreams["main"].windows[-1][0].partition == ""
+
+
 # --- what a process left behind --------------------------------------------------------------------------------------
 
 
