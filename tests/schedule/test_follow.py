@@ -88,9 +88,9 @@ def test_a_killed_worker_is_followed_into_the_next_run(yard: Yard, data: Run) ->
     thread = threading.Thread(target=lambda: answers.append(data("sync", "one").code))
     thread.start()
     yard.until(lambda: yard.pages() >= 2)
-    start(yard)
     first.kill()
     first.wait()
+    yard.start()
     thread.join(60)
     assert answers == [0]
     assert [row[0] for row in yard.runs("one")] == ["dead", "ok"]
