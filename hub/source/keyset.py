@@ -65,7 +65,8 @@ class Keyset:
             return True
         read = (number - self.first) * self.per_page + page.count
         if total is not None and read <= total:
-            return read == total
+            # On a full first page the total may be a count of the page, not of the window: one more question tells.
+            return read == total and not read == page.count == self.per_page
         return self.ends == "short" and page.count < self.per_page
 
     def _following(self, position: Position, number: int, page: Turned) -> Position:

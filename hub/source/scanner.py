@@ -115,6 +115,12 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
     from hub.source.envelope import Split
 
     document = TolerantDocument(_readable(body, envelope.encoding))
+    if _behind(document.text)[:1] in _OPENERS:
+        # Most likely the source failed half-way and said so, behind rows it had begun to send.
+        raise UnreadablePageError(
+            "a second document follows the answer", body=body,
+            remedy="see the answer with hub preview; the cursor stays where it was",
+        )  # fmt: skip
     try:
         if document.text.lstrip()[:1] not in _OPENERS:
             raise NoBoundariesError
@@ -138,6 +144,17 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
         else:
             rows.append(piece)
     return Split(rows, envelope.total_of(document), tuple(bad), document)
+
+
+def _behind(text: bytes) -> bytes:
+    """What follows the document that the text begins with."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        sign = token.group()
+        depth += (sign in _CLOSER) - (sign in (b"]", b"}"))
+        if depth <= 0 and sign in (b"]", b"}"):
+            return text[token.end() :].strip()
+    return b""
 
 
 def _readable(body: bytes, encoding: str) -> bytes:

@@ -169,6 +169,9 @@ ENVELOPE = (
         form="nested",
         bad=says('{"code": 0, "datas": "系统繁忙"}'),
     ),
+    Case(
+        id="F126", sends="a total that counts the page, not what there is, over a full first page", bad=with_total(1, 2)
+    ),
 )
 
 NUL, ESCAPE, RTL = "\\u0000", "\\u001b[2J\\u001b]0;owned\\u0007", "\\u202egnp.exe"
@@ -354,4 +357,14 @@ JSON = (
         says="no native id",
     ),
     Case(id="F315", sends="an empty record", outcome=PARTIAL, set_aside=1, rows=("{}",), says="no native id"),
+    Case(
+        id="F316",
+        sends="a second JSON document behind the first, saying that it failed",
+        outcome=FAILED,
+        says="a second document follows",
+        kept=FIRST,
+        bad=lambda source, seen: (
+            Reply(source.healthy(seen).payload + b'{"code": 99}') if source.page_of(seen) == 2 else None
+        ),
+    ),
 )

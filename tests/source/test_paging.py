@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -283,3 +284,26 @@ def test_a_window_that_never_held_still_says_so(paging, position, steady):
     page = Turned(Split([b"{}"] * 3, 103))
     assert paging.steady(position, page) is steady
     assert paging.after(position | {"restarts": 1}, page) is None
+
+
+class CountsThePage(Source):
+    """Its total is the number of rows it shows."""
+
+    def _page(self, paging: Paging, position: Position) -> Turned:
+        page = super()._page(paging, position)
+        return replace(page, split=replace(page.split, total=page.count))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_total_of_the_page_hides_nothing(way: str, count: int) -> None:
+    source = CountsThePage(times(*range(count)))
+    assert set(source.read(WAYS[way])) == set(range(1, count + 1))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("count", "requests"), [(2, 1), (3, 2)])
+def test_a_true_total_ends_a_first_page_that_is_not_full(way: str, count: int, requests: int) -> None:
+    source = Source(times(*range(count)), total=True)
+    assert len(set(source.read(WAYS[way]))) == count
+    assert source.requests <= requests
