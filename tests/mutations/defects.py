@@ -246,9 +246,17 @@ DEFECTS = (
     Defect(
         "a total that lies ends the reading",
         "hub/source/paging.py",
-        "    if page.split.total is not None and read <= page.split.total:\n        return read == page.split.total",
-        "    if page.split.total is not None:\n        return read >= page.split.total",
+        "    if page.split.total is not None and read <= page.split.total:\n",
+        "    if page.split.total is not None and read >= page.split.total:\n        return True\n"
+        "    if page.split.total is not None and read <= page.split.total:\n",
         (WIRE, "-k", "F119 or F120"),
+    ),
+    Defect(
+        "a total of the page is taken for that of the window",
+        "hub/source/paging.py",
+        "and not read == page.count == per_page",
+        "",
+        (PAGING,),
     ),
     Defect(
         "200 with an unknown code is data",
