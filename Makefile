@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test scale check lint chaos mutations vulnerabilities docs bench clean example grade datasette
+.PHONY: help venv demo test scale check lint chaos mutations vulnerabilities docs bench clean example grade datasette compare
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,5 +72,12 @@ datasette: $(READY) ## Read real records from Datasette by a connector.toml (HUB
 	  --quiet --disable-pip-version-check 'datasette>=0.65,<1'; } || { echo 'datasette cannot be installed here: skipped'; exit 0; }; \
 	HUB_DATASETTE=.venv-datasette/bin/datasette $(BIN)/pytest tests/connectors/test_datasette.py
 
+compare: $(READY) ## Run what docs/compare.md compares: the same source read by the hub, dlt, Singer SDK and Airbyte low-code
+	@for tool in dlt==1.31.0 singer-sdk==0.54.9 airbyte-cdk==7.39.1; do \
+	  env=.venv-compare/$${tool%%[-=]*}; test -d $$env || { $(PYTHON) -m venv $$env && $$env/bin/pip install --quiet \
+	    --disable-pip-version-check $$tool; } || rm -rf $$env; \
+	done
+	$(BIN)/python examples/compare_run.py .venv-compare
+
 clean: ## Remove .venv, caches and the demo
-	rm -rf .venv .venv-datasette demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-datasette .venv-compare demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
