@@ -88,17 +88,20 @@ def missing(
         begun = transaction.one("SELECT started_at FROM run WHERE id = ?", (enumeration,))
         absent, living = [], 0
         condition, ends = proof.condition() if proof else ("", ())
-        statement = (
-            f"SELECT key, changed_at FROM incident WHERE source = ? AND stream = ? AND deleted_at IS NULL{condition}"
-        )
+        statement = f"SELECT key FROM incident WHERE source = ? AND stream = ? AND deleted_at IS NULL{condition}"
         for batch in transaction.stream(statement, (source, stream, *ends)):
             living += len(batch)
-            absent += [
-                row[0]
-                for row in batch
-                if not seen[row[0] >> 3] & 1 << (row[0] & 7) and begun is not None and row[1] <= begun[0]
-            ]
+            unseen = [key for (key,) in batch if not seen[key >> 3] & 1 << (key & 7)]
+            absent += _changed_before(transaction, unseen, begun[0]) if unseen and begun is not None else []
     return absent, living
+
+
+def _changed_before(transaction: Transaction, keys: Sequence[int], moment: int) -> list[int]:
+    rows = transaction.all(
+        f"SELECT key FROM incident WHERE {transaction.any_of('key')} AND changed_at <= ?",
+        (transaction.list_value(keys), moment),
+    )
+    return [key for (key,) in rows]
 
 
 def tombstone(store: Store, lease: Lease, keys: Sequence[int], run: str, now: int) -> int:

@@ -108,8 +108,7 @@ class UpdatedIncident:
     raw_page: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OldVersion:
+class OldVersion(NamedTuple):
     """A version that is no longer current. Stored ones carry their raw page and times; what this very page made has
     None and 0: the page's own stand in, also for `deleted_at` if it was `deleted`."""
 
@@ -128,8 +127,7 @@ class OldVersion:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StaleVersion:
+class StaleVersion(NamedTuple):
     """A version that came and did not become (or stay) current. `key` None: its incident is new with this page;
     `raw_page` None: so is its raw record."""
 

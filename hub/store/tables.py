@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
 
-__all__ = ["INCIDENT_COLUMNS", "metadata"]
+__all__ = ["INCIDENT_COLUMNS", "incident", "metadata"]
 
 metadata = MetaData()
 

@@ -7,6 +7,8 @@ from array import array
 from collections.abc import Sequence
 
 import msgspec
+from sqlalchemy import Dialect
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from hub.errors import FencedError, StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
@@ -16,7 +18,7 @@ from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.people import sealed_people
 from hub.store.store import ConflictError, Store, Transaction
-from hub.store.tables import INCIDENT_COLUMNS
+from hub.store.tables import INCIDENT_COLUMNS, incident
 
 __all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put_state", "write_page"]
 
@@ -25,24 +27,17 @@ _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run",
     "changed_at", "deleted_at",
 )  # fmt: skip
-_UPDATED = (
-    *MAPPED_COLUMNS,
-    "revision",
-    "raw_hash",
-    "raw_page",
-    "raw_index",
-    "list_hash",
-    "mapping",
-    "mapping_version",
-    "run",
-)
-_UPDATE = (
-    f"UPDATE incident SET {', '.join(f'{name} = ?' for name in _UPDATED)}, changed_at = ?, deleted_at = ?, deletion = ?"
-    " WHERE key = ? AND revision = ?"
-)
-_MOVE_RAW = (
-    "UPDATE incident SET raw_hash = ?, raw_page = ?, raw_index = ?, list_hash = ? WHERE key = ? AND revision = ?"
-)
+_POSTGRESQL: Dialect = PGDialect()  # type: ignore[no-untyped-call]
+_TYPES = {column.name: column.type.compile(_POSTGRESQL) for column in incident.columns}
+_MATCH = {name: _TYPES[name] for name in ("key", "revision")}
+_UPDATED = {
+    name: _TYPES[name]
+    for name in (
+        *MAPPED_COLUMNS, "revision", "raw_hash", "raw_page", "raw_index", "list_hash", "mapping", "mapping_version", "run",
+        "changed_at", "deleted_at", "deletion",
+    )
+}  # fmt: skip
+_MOVED = {name: _TYPES[name] for name in ("raw_hash", "raw_page", "raw_index", "list_hash")}
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
@@ -205,7 +200,8 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
             gone = (page.now if item.deletion else None, item.deletion)
             made_by = (page.mapping, page.mapping_version, page.run, page.now)
             full.append((*item.row, item.revision, *place, *made_by, *gone, item.key, item.was_revision))
-    touched = transaction.run_many(_UPDATE, full) + transaction.run_many(_MOVE_RAW, moved)
+    touched = transaction.update("incident", _UPDATED, _MATCH, full)
+    touched += transaction.update("incident", _MOVED, _MATCH, moved)
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(

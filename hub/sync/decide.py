@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError, PersonRecord
@@ -273,17 +272,16 @@ class Decider:
         """The version that is current now becomes history. Its raw record is where this page found or put it."""
         stored, mapping = current.stored, self._job.mapping
         draft.past.add((current.head.id, current.raw_hash))
-        old = OldVersion(
-            stored.key if stored else None, current.head.id, current.revision, current.row, current.raw_hash, None,
-            current.raw_index or 0, mapping.name, mapping.version, self._run, 0, None, current.deletion is not None,
-        )  # fmt: skip
+        raw_page, raw_index = None, current.raw_index or 0
         if stored is not None and current.raw_index is None:
-            old = replace(old, raw_page=stored.raw_page, raw_index=stored.raw_index)
+            raw_page, raw_index = stored.raw_page, stored.raw_index
+        made: tuple[str, int, str, int, int | None] = (mapping.name, mapping.version, self._run, 0, None)
         if stored is not None and current.revision == stored.revision:
-            old = replace(
-                old, mapping=stored.mapping, mapping_version=stored.mapping_version, run=stored.run,
-                changed_at=stored.changed_at, deleted_at=stored.deleted_at,
-            )  # fmt: skip
+            made = (stored.mapping, stored.mapping_version, stored.run, stored.changed_at, stored.deleted_at)
+        old = OldVersion(
+            stored.key if stored else None, current.head.id, current.revision, current.row, current.raw_hash,
+            raw_page, raw_index, *made, current.deletion is not None,
+        )  # fmt: skip
         draft.old.append(old)
 
     def _advance(
