@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from hub.incident import Attachment, Flag, Incident, Kind, Party, Reference, Status, Step
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.compile import MAPPED_COLUMNS, Compiler
 from hub.mapping.definition import EachSpec, FieldSpec, FlagSpec, MappingFile, PeopleSpec, PositionSpec, SubjectSpec
 from hub.mapping.mapping import Mappings
+from hub.mapping.values import Notes
 from hub.store.views import VIEW_COLUMNS
 
 DOCS = Path(__file__).parent
@@ -122,8 +123,10 @@ def _fillers() -> dict[str, str]:
     found: dict[str, list[str]] = {}
     mappings = Mappings([MAPPINGS])
     for name in sorted(mappings.names):
-        parts = {target for part in mappings.get(name).mapper().parts for target in part.targets}
-        if mappings.get(name).file.flags:
+        mapping = mappings.get(name)
+        compiled = Compiler(mapping.file, mapping.tables, mapping.transforms, Notes()).parts()
+        parts = {target for part in compiled for target in part.targets}
+        if mapping.file.flags:
             parts.add("flags")
         for target in parts:
             found.setdefault(target, []).append(name)
