@@ -216,7 +216,7 @@ def _engine(url: str) -> sqlalchemy.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "cache_size=-32768",
+            "cache_size=-8192",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
