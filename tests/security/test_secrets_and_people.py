@@ -1,8 +1,6 @@
 """Planted secrets and planted citizens, searched for by value in everything the hub says and keeps."""
 
 import getpass
-import io
-import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +10,6 @@ import pytest
 from answers import call
 
 import cli
-from hub.commands.logs import start_logging
 from hub.config import SourceSettings, load
 from hub.errors import ConfigError
 from hub.store import open_store
@@ -45,24 +42,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Sandbox(seed=11, scale=120, directory=folder / "city", systems=SYSTEMS) as city:
         for system in SYSTEMS:
             city.fault(system, "absurd")
-        said, root = io.StringIO(), logging.getLogger()
-        level, before = root.level, root.handlers[:]
         config = city.config_path
         words = ("--config", str(config), "--log-level", "debug")
         out = [call(*words, "upgrade")]
         city.fault("hotline_8890", "http_500")
         out.append(call(*words, "sync"))
-        start_logging("debug", as_json=True, stream=said)
         for output in ("table", "json"):
+            # `call` takes it from the environment, as the process would.
+            os.environ["HUB_LOG"] = "json" if output == "json" else ""
             out += [call(*words, "--output", output, *one) for one in READING]
             numbers = [
                 line["id"] for line in call(*words, "--output", "json", "quarantine", "list").lines if line["id"]
             ]
             out += [call(*words, "--output", output, "quarantine", "show", str(number)) for number in numbers[:20]]
-        for handler in [one for one in root.handlers if one not in before]:
-            root.removeHandler(handler)
-        root.setLevel(level)
-        everything = said.getvalue() + "".join(one.out + one.err for one in out)
+        del os.environ["HUB_LOG"]
+        everything = "".join(one.out + one.err for one in out)
         yield World(city, config, everything, city.directory / "hub.db")
     os.environ.update(former)
 
@@ -98,6 +92,24 @@ def test_tokens_that_sources_handed_out_are_not_said_nor_kept_in_clear(world: Wo
     store.close()
     assert not leaks(tokens, world.said)
     assert not leaks(tokens, _file(world.database))
+
+
+@pytest.mark.parametrize("form", ["", "json"], ids=["plain", "json"])
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_no_level_of_the_log_says_either(world: World, level: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that says it failed, one that breaks off, one with a login page, one with nonsense."""
+    monkeypatch.setenv("HUB_LOG", form)
+    monkeypatch.setenv("HUB_DEFAULTS__RETRIES", "0")
+    for system, fault in zip(SYSTEMS, ("error_envelope", "truncated", "login_page", "absurd"), strict=True):
+        world.city.fault(system, fault, **({} if fault == "absurd" else {"times": 1000}))
+    words = ("--config", str(world.config), "--log-level", level)
+    try:
+        answers = [call(*words, *asked) for asked in (("sync",), ("check",), ("metrics",))]
+    finally:
+        world.city.clear()
+    assert answers[0].code not in (0, 3)
+    assert answers[0].err.count("\n") > {"debug": 10, "info": 3}.get(level, -1)
+    assert not leaks(world.secrets | world.citizens, "".join(one.out + one.err for one in answers))
 
 
 def test_neither_stands_in_the_database_file(world: World) -> None:

@@ -1,8 +1,6 @@
 """A source's own error text may name a person: neither the log at its most talkative, the run, nor an answer repeats it."""
 
-import io
 import json
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +8,6 @@ from pathlib import Path
 import pytest
 from answers import call
 from scripted import Reply, Upstream
-
-from hub.commands.logs import start_logging
 
 PERSON, PHONE = "欧阳娜娜", "13957912345"
 TOLD = f"user {PERSON} ({PHONE}, Rose Ouyang) is not allowed"
@@ -35,7 +31,7 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_nobody_is_named(case: str, upstream: Upstream, tmp_path: Path) -> None:
+def test_nobody_is_named(case: str, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream.answer = [ANSWERS[case]]
     (tmp_path / "hub.toml").write_text(
         f'[defaults]\nretries = 0\n[sources.town]\nconnector = "open311"\nbase_url = "{upstream.url}"\n', "utf-8"
@@ -49,16 +45,11 @@ def test_nobody_is_named(case: str, upstream: Upstream, tmp_path: Path) -> None:
     with (tmp_path / "hub.toml").open("a", encoding="utf-8") as file:
         file.write('[store]\nkey = "${file:secrets/store.key}"\n')
     assert call(*words, "upgrade").code == 0
-    heard, root = io.StringIO(), logging.getLogger()
-    level, before = root.level, root.handlers[:]
-    start_logging("debug", as_json=True, stream=heard)
-    try:
-        said = [call(*words, "--output", form, *one) for form in ("table", "json") for one in LOOKS]
-    finally:
-        for handler in [one for one in root.handlers if one not in before]:
-            root.removeHandler(handler)
-        root.setLevel(level)
-    everything = heard.getvalue() + "".join(one.out + one.err for one in said)
+    said = []
+    for form in ("table", "json"):
+        monkeypatch.setenv("HUB_LOG", form)
+        said += [call(*words, "--log-level", "debug", "--output", form, *one) for one in LOOKS]
+    everything = "".join(one.out + one.err for one in said)
     assert len(upstream.seen) >= 2
     assert "is not allowed" in everything, "what is no name is still said"
     for planted in (PERSON, PERSON[:2], PHONE, "Rose", "Ouyang"):
