@@ -59,7 +59,9 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
-            found.setdefault(table, number)
+            # A table's parents stand nowhere else, if they have no header of their own.
+            for depth in range(1, len(table) + 1):
+                found.setdefault(table[:depth], number)
         elif key := _KEY.match(line):
             found.setdefault((*table, *_parts(key[1])), number)
     return found

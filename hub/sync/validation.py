@@ -79,8 +79,11 @@ def _sources(settings: Settings, plugins: Plugins, mappings: Mappings) -> Iterat
             connector = plugins.connector(source.connector)()
             known = (*SourceSettings.model_fields, *connector.Config.model_fields)
             config, wrong = read_section(connector.Config, source.options, source._places, known=known)
-            # Each of these says its line itself.
-            yield from (Finding(name, error.within(source=name)) for error in wrong)
+            # Each of these says its line itself; a whole is not told beside the part that is wrong in it.
+            keys = [str(error.values.get("key")) for error in wrong]
+            for error, own in zip(wrong, keys, strict=True):
+                if not any(key.startswith(f"{own}.") for key in keys):
+                    yield Finding(name, error.within(source=name))
             streams = connector.streams(config) if config is not None else ()
         except HubError as error:
             yield Finding(source._places.of(("connector",)), error.within(source=name))

@@ -125,6 +125,13 @@ def test_an_unknown_key_names_file_line_and_nearest(tmp_path: Path) -> None:
     )
 
 
+def test_a_misspelt_section_has_its_line(tmp_path: Path) -> None:
+    assert (
+        wrong(tmp_path, "\n[sorces.a]\nconnector = 'x'\n")
+        == "hub.toml:2: sorces is not a setting; did you mean sources?"
+    )
+
+
 def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
     assert "did you mean sources?" in wrong(tmp_path, "[source.a]\nconnector = 'x'\n")
 

@@ -96,6 +96,10 @@ mapping = "own/gone"
 [sources.extra]
 connector = "open311"
 base_uri = "https://311.example"
+[sources.drop]
+connector = "csv_drop"
+folder = "in"
+files = [{ pattern = "*.csv", stream = "rows", mapping = "street_events", encodng = "gbk" }]
 """
 HEAD = 'version = 1\nkind = "report"\n\n[fields]\n'
 #: File → its text, and what is said of it, with the line.
@@ -123,6 +127,7 @@ IN_HUB_TOML = (
     "hub.toml:13: stream requests names the mapping own/gone",
     "extra: hub.toml:16: sources.extra.base_uri is not a setting; did you mean base_url?",
     "extra: hub.toml:14: sources.extra.base_url is missing",
+    "drop: hub.toml:20: sources.drop.files.0.encodng is not a setting; did you mean encoding?",
 )
 
 
