@@ -1,7 +1,7 @@
 """`hub status`: how every stream stands."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,11 +9,13 @@ from hub.clock import now_ms
 from hub.commands.output import Column, clock_time, instant
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
-from hub.schedule.serve import engine_of
 from hub.store.due import DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
 from hub.sync.reading import FULL_REFRESH
-from hub.sync.sources import Hub
+
+if TYPE_CHECKING:
+    from hub.schedule.ticket import Snapshot
+    from hub.store import Store
 
 __all__ = ["command"]
 
@@ -41,9 +43,9 @@ COLUMNS = (
 @pass_session
 def command(session: Session, sources: tuple[str, ...]) -> int:
     """Show each stream's last outcome, freshness, lag and open questions. Exit code 6 if one is overdue."""
-    with session.hub() as hub:
-        rows = _rows(session, hub, sources)
-        queue = engine_of(hub).snapshot() if hub.settings.engine.kind == "procrastinate" else None
+    with session.store() as store:
+        rows = _rows(session, store, sources)
+        queue = _queue(session, store) if session.settings.engine.kind == "procrastinate" else None
     output = session.output
     output.rows(rows, COLUMNS, empty="no source is enabled in hub.toml")
     if queue is not None:
@@ -55,14 +57,21 @@ def command(session: Session, sources: tuple[str, ...]) -> int:
     return worst(Outcome.BREACHED if row["breached"] else Outcome.OK for row in rows)
 
 
-def _rows(session: Session, hub: Hub, sources: tuple[str, ...]) -> list[dict[str, Any]]:
-    known, now = stream_overviews(hub.store), now_ms()
-    due, refresh = _due(list_schedules(hub.store))
+def _queue(session: Session, store: "Store") -> "Snapshot":
+    from hub.schedule.serve import engine_of
+    from hub.sync.sources import Hub
+
+    return engine_of(Hub(session.settings, session.plugins, store)).snapshot()
+
+
+def _rows(session: Session, store: "Store", sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    known, now = stream_overviews(store), now_ms()
+    due, refresh = _due(list_schedules(store))
     rows = []
-    for name in hub.source_names(sources):
+    for name in session.settings.source_names(sources):
         key = session.key_of(name) or name
         streams = {stream: line for (source, stream), line in known.items() if source == key}
-        problem, title, declared = _declared(session, hub, name)
+        problem, title, declared = _declared(session, name)
         for stream in declared:
             streams.setdefault(stream, StreamOverview(key, stream))
         for stream, line in sorted(streams.items()) or [("", StreamOverview(key, ""))]:
@@ -86,13 +95,13 @@ def _due(rows: Sequence[DueRow]) -> tuple[dict[tuple[str, str], int], dict[tuple
     return due, refresh
 
 
-def _declared(session: Session, hub: Hub, name: str) -> tuple[HubError | None, str, list[str]]:
+def _declared(session: Session, name: str) -> tuple[HubError | None, str, list[str]]:
     """What is wrong with the section if anything, the system's title, and the streams its connector declares."""
     try:
-        if name in hub.settings.problems:
-            raise hub.settings.problems[name].error
-        settings = hub.settings.sources[name]
-        connector = hub.plugins.connector(settings.connector)()
+        if name in session.settings.problems:
+            raise session.settings.problems[name].error
+        settings = session.settings.sources[name]
+        connector = session.plugins.connector(settings.connector)()
         title = connector.title if session.lang == "zh" else connector.title_en
         return None, title, [stream.name for stream in connector.streams(settings.connector_config(connector.Config))]
     except HubError as error:

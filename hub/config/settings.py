@@ -1,5 +1,6 @@
 """All settings of one hub.toml, typed, with the origin of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -56,6 +57,17 @@ class Settings:
     def zone(self) -> ZoneInfo:
         """The zone of `[defaults]`, in which times are shown and schedules meant."""
         return ZoneInfo(self.defaults.zone)
+
+    def source_names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The sources asked for, or every enabled one. ConfigError for a name that hub.toml does not have."""
+        known = (*self.sources, *self.problems)
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(
+                    "there is no source {source}", source=name, remedy="hub.toml has {known}", known=", ".join(known)
+                )
+        enabled = [name for name in known if name in self.problems or self.sources[name].enabled]
+        return tuple(wanted) or tuple(enabled)
 
     def origin(self, *path: str) -> str:
         """Where a setting came from: `hub.toml:12`, a variable's name, `[defaults]` by its own line, or `default`."""

@@ -7,8 +7,7 @@ from array import array
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Dialect
-from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy import BigInteger, Float, Integer, LargeBinary, Text
 
 from hub.errors import FencedError, StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
@@ -27,8 +26,8 @@ _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run",
     "changed_at", "deleted_at",
 )  # fmt: skip
-_POSTGRESQL: Dialect = PGDialect()  # type: ignore[no-untyped-call]
-_TYPES = {column.name: column.type.compile(_POSTGRESQL) for column in incident.columns}
+_POSTGRESQL = {BigInteger: "bigint", Integer: "integer", Float: "float", Text: "text", LargeBinary: "bytea"}
+_TYPES = {column.name: _POSTGRESQL[type(column.type)] for column in incident.columns}
 _MATCH = {name: _TYPES[name] for name in ("key", "revision")}
 _UPDATED = {
     name: _TYPES[name]

@@ -86,14 +86,7 @@ class Hub:
 
     def source_names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
         """The sources asked for, or every enabled one. ConfigError for a name that hub.toml does not have."""
-        known = (*self.settings.sources, *self.settings.problems)
-        for name in wanted:
-            if name not in known:
-                raise ConfigError(
-                    "there is no source {source}", source=name, remedy="hub.toml has {known}", known=", ".join(known)
-                )
-        enabled = [name for name in known if name in self.settings.problems or self.settings.sources[name].enabled]
-        return tuple(wanted) or tuple(enabled)
+        return self.settings.source_names(wanted)
 
     def key(self, name: str) -> str:
         """What the store calls a source: fixed at its first sync, whatever hub.toml says later."""
