@@ -64,7 +64,7 @@ bench: .venv-bench/ready ## Measure against a hand-written floor and peers (QUIC
 example: ## Build the example connector, install it beside the hub in a clean environment, sync, schedule and remove it (one minute)
 	PYTHON=$(PYTHON) bash examples/try.sh
 
-grade: $(READY) ## Grade the built-in connectors that changed and record what they earn (ARGS=--all: every one, two minutes)
+grade: $(READY) ## Grade the built-in connectors that changed and record what they earn (ARGS=--all: every one, three minutes)
 	$(BIN)/python examples/grade.py $(ARGS)
 
 datasette: $(READY) ## Read real records from Datasette by a connector.toml (HUB_LA_FILE=… for another extract)
