@@ -28,5 +28,5 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 def test_the_units_call_commands_that_there_are() -> None:
     called = [found[1] for unit in UNITS for found in re.finditer(r"hub\.toml (\w+)", unit.read_text("utf-8"))]
-    assert sorted(called) == ["metrics", "prune", "serve", "worker"]
+    assert sorted(called) == ["metrics", "serve", "worker"]
     assert set(called) <= set(cli.COMMANDS)
