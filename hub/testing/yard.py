@@ -114,7 +114,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 class Yard:
-    """`sources`: name → settings of the yard's connector. `engine` overrides QUICK."""
+    """`sources`: name → settings of the yard's connector. `engine` overrides QUICK. `upstream`: another yard's."""
 
     def __init__(
         self,
@@ -125,9 +125,11 @@ class Yard:
         engine: Mapping[str, str] | None = None,
         schedule: str = "1h",
         rate: float = 100_000,
+        upstream: Upstream | None = None,
     ) -> None:
         self.folder, self.url, self.sources = folder, store_url, sources
-        self.upstream = Upstream()
+        self.upstream = upstream or Upstream()
+        self._own_upstream = upstream is None
         self.processes: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._write_plugin()
@@ -148,8 +150,9 @@ class Yard:
                 process.kill()
             process.wait()
         self.store.close()
-        self.upstream.shutdown()
-        self.upstream.server_close()
+        if self._own_upstream:
+            self.upstream.shutdown()
+            self.upstream.server_close()
 
     # --- workers --------------------------------------------------------------------------------------------------
 
