@@ -31,7 +31,7 @@ from hub.testing.yard import Yard
 
 __all__ = ["SCENARIOS", "main"]
 
-_WALL = {"wall": {"streams": 60, "pages": 10, "latency": 0.06}}
+_WALL = {"wall": {"streams": 60, "pages": 5, "latency": 0.1}}
 
 
 class Ground:
@@ -58,7 +58,7 @@ def say(name: str, figure: str) -> None:
 
 
 def walls(ground: Ground) -> None:
-    """60 streams × 10 pages of 60 ms, one at a time in each worker."""
+    """60 streams × 5 pages of 100 ms, one at a time in each worker."""
     taken: dict[int, float] = {}
     stores = []
     for count in (1, 2, 4):
