@@ -33,6 +33,8 @@ def _lap(contestant: Floor | Hub, records: int, *, incremental: bool) -> Iterato
     contestant.fresh()
     yield "first", contestant.first(records)
     yield "reread", contestant.reread(records)
+    if isinstance(contestant, Hub):
+        yield "remap", contestant.run("--remap")
     if not incremental:
         return
     yield "nothing", contestant.incremental(records, 0, _TIMES)

@@ -39,6 +39,7 @@ def lines(samples: Samples, sizes: tuple[int, int], peer_sizes: tuple[int, int])
     for store in ("sqlite", "postgresql"):
         if samples.has("first", "hub", store, sizes[1]):
             yield from _floors(samples, store, sizes)
+            yield from _remap(samples, store, sizes)
             yield from _incremental(samples, store, sizes)
             yield from _memory(samples, store, sizes)
             yield from _growth(samples, store, sizes[1])
@@ -61,6 +62,11 @@ def _floors(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Li
         if store == "postgresql":
             hub, floor = (samples.margin_us(job, who, store, sizes, "server_cpu_s") for who in ("hub", "floor"))
             yield at_most(f"{title}, server's CPU a record", store, hub, floor, "µs", "floor", None)
+
+
+def _remap(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Line]:
+    first, remap = (samples.margin_us(job, "hub", store, sizes, "wall_s") for job in ("first", "remap"))
+    yield _faster("remap from stored raw, records a second", store, remap, first, "first load", 1.2)
 
 
 def _run_figure(figure: str, sample: Sample) -> float:
