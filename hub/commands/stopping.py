@@ -1,10 +1,15 @@
 """Signals: the first SIGINT or SIGTERM asks for an end after the page in hand, the second one ends at once."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
+
+from hub.errors import EXIT_CODES, Outcome
 
 __all__ = ["stopping"]
 
@@ -16,7 +21,7 @@ def stopping() -> Iterator[threading.Event]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            _end()
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():
@@ -28,3 +33,12 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _end() -> NoReturn:
+    """Without waiting for threads: one may be in a connector that never comes back. What is stored is whole."""
+    for stream in (sys.stdout, sys.stderr):
+        # The signal may have come in the middle of a write.
+        with suppress(RuntimeError, OSError, ValueError):
+            stream.flush()
+    os._exit(EXIT_CODES[Outcome.INTERRUPTED])

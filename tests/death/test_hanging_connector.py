@@ -81,7 +81,7 @@ source_updated_at = { path = "at", format = "epoch_ms" }
 """
 TOML = """
 [defaults]
-page_deadline = "1s"
+page_deadline = "{patience}"
 request_deadline = "1s"
 schedule = "1s"
 start = "2000-01-01"
@@ -99,7 +99,7 @@ hangs = "{where}"
 class Installation:
     """A folder with the plugin, hub.toml and the store's address."""
 
-    def __init__(self, folder: Path, where: str, store_url: str) -> None:
+    def __init__(self, folder: Path, where: str, store_url: str, patience: str = "1s") -> None:
         self.folder, self.stuck = folder, folder / where
         info = folder / "hub_sleepy-1.0.dist-info"
         mappings = folder / "sleepy_mappings" / "sleepy"
@@ -109,12 +109,13 @@ class Installation:
         (info / "entry_points.txt").write_text("[hub.v1]\nsleepy = sleepy_plugin\n")
         (folder / "sleepy_plugin.py").write_text(PLUGIN)
         (mappings / "dreams.toml").write_text(MAPPING)
-        (folder / "hub.toml").write_text(TOML.replace("{where}", where))
+        (folder / "hub.toml").write_text(TOML.replace("{where}", where).replace("{patience}", patience))
         self.stuck.touch()
         key = base64.b64encode(bytes(32)).decode()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         self.environment |= {
-            "HUB_STORE__URL": store_url, "HUB_STORE__KEY": key, "HUB_LANG": "en", "PYTHONPATH": str(folder)
+            "HUB_STORE__URL": store_url, "HUB_STORE__KEY": key, "HUB_LANG": "en", "PYTHONPATH": str(folder),
+            "HUB_ENGINE__LEASE": "2s",
         }  # fmt: skip
         assert self.run("upgrade")[0] == 0
 
@@ -182,3 +183,26 @@ def test_serve_goes_on_beside_it_and_reads_it_once_it_is_well(hub: Installation)
     assert process.returncode == 0
     after = outcomes[outcomes.index(("hung", "failed")) :]
     assert ("awake", "ok") in after, "the slot was given back"
+
+
+@pytest.mark.parametrize("command", ["sync", "serve"])
+def test_the_second_signal_ends_at_once(tmp_path: Path, command: str) -> None:
+    """The first one waits for the page in hand; that one never comes."""
+    hub = Installation(tmp_path, "fetch", f"sqlite:///{tmp_path / 'hub.db'}", "60s")
+    process = hub.start(command)
+    try:
+        end = time.monotonic() + 30
+        while not any(run["outcome"] == "running" for run in hub.run("runs", "list", "--source", "hung")[1]):
+            assert time.monotonic() < end, "it never began"
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 130
+    finally:
+        process.kill()
+        process.communicate()
+    hub.stuck.unlink()
+    time.sleep(2.1)
+    code, runs = hub.run("sync", "hung")
+    assert (code, runs[0]["new"]) == (0, 1), runs
