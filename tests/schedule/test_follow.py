@@ -161,14 +161,11 @@ def test_two_who_ask_for_the_same_follow_the_same_run(yard: Yard) -> None:
     for follower in followers:
         follower.submit(["one"], RunOptions(), None)
     assert queue_figures(yard.store).waiting == ("one/s00",)
-    yard.upstream.open.clear()
     start(yard)
-    threads = [threading.Thread(target=follower.follow, args=(threading.Event(),)) for follower in followers]
-    for thread in threads:
-        thread.start()
-    yard.upstream.open.set()
-    for thread in threads:
-        thread.join(30)
+    yard.until(lambda: yard.settled() == 1 and not queue_figures(yard.store).running)
+    for follower in followers:
+        # Even one who looks only when all is over finds it.
+        follower.follow(threading.Event())
     assert [result.outcome for result in results] == ["ok", "ok"]
     assert len({result.run_id for result in results}) == 1
 
