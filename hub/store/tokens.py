@@ -1,5 +1,6 @@
 """Tokens of sources, shared by every process on this store, sealed; and the ledger of dropped files."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ __all__ = ["StoredFiles", "StoredTokens"]
 
 _REFRESH_LEASE_MS = 30_000
 _WAIT_S = 0.1
+#: A token read so lately is not looked up again: details are asked for hundreds of times a second, and of a token that another
+#: process exchanged meanwhile the source itself says that it is no good any more.
+_KEPT_S = 1.0
 
 
 class StoredTokens:
@@ -22,8 +26,26 @@ class StoredTokens:
 
     def __init__(self, store: Store, owner: str) -> None:
         self._store, self._owner = store, owner
+        self._kept: dict[str, tuple[float, Token]] = {}
+        self._dropped, self._keeping = 0, threading.Lock()
 
     def get(self, key: str) -> Token | None:
+        at, token = self._kept.get(key, (0.0, None))
+        if token is not None and time.monotonic() - at < _KEPT_S:
+            return token
+        dropped, token = self._dropped, self._read(key)
+        with self._keeping:
+            # What was read before another thread dropped it is of no use to the next.
+            if token is not None and dropped == self._dropped:
+                self._kept[key] = (time.monotonic(), token)
+        return token
+
+    def _drop(self) -> None:
+        with self._keeping:
+            self._dropped += 1
+            self._kept.clear()
+
+    def _read(self, key: str) -> Token | None:
         with self._store.read() as transaction:
             row = transaction.one("SELECT body, expires_at FROM token WHERE name = ?", (key,))
         if row is None:
@@ -40,12 +62,14 @@ class StoredTokens:
                 " SET body = excluded.body, expires_at = excluded.expires_at",
                 (key, sealed, expires),
             )
+        self._drop()
 
     def forget(self, key: str, token: Token) -> None:
         with self._store.write() as transaction:
             row = transaction.one("SELECT body FROM token WHERE name = ?", (key,))
             if row is not None and self._store.keyring.open(row[0], "token", dict[str, str]) == token.values:
                 transaction.run("DELETE FROM token WHERE name = ?", (key,))
+        self._drop()
 
     @contextmanager
     def refreshing(self, key: str) -> Iterator[None]:
@@ -53,6 +77,7 @@ class StoredTokens:
         while True:
             try:
                 lease = acquire(self._store, f"token:{key}", self._owner, _REFRESH_LEASE_MS, now_ms())
+                self._drop()
                 break
             except BusyError:
                 time.sleep(_WAIT_S)
