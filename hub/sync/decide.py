@@ -307,7 +307,7 @@ class Decider:
 
     def _page_write(self, draft: Draft, page: Page, now: int, digest: bytes | None) -> PageWrite:
         counts = draft.counts
-        exact = not (counts.quarantined or counts.stale or counts.tombstoned)
+        exact = not (counts.quarantined or counts.stale)
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
         write = PageWrite(

@@ -8,6 +8,7 @@ RUN, DECIDE, VERSIONS = "tests/sync/test_run.py", "tests/sync/test_decide.py", "
 LIST = "tests/sync/test_enumeration.py"
 WIRE = "tests/faults/test_faults_on_the_wire.py"
 KILLED, FEED = "tests/sync/test_killed.py", "tests/store/test_feed.py"
+KNOWN_PAGES = "tests/sync/test_known_pages.py"
 PAGING, PEOPLE = "tests/source/test_paging.py", "tests/sync/test_people.py"
 
 
@@ -264,5 +265,19 @@ DEFECTS = (
         "            if not check.passes(value):",
         "            if False:",
         (WIRE, "-k", "F101 or F108"),
+    ),
+    Defect(
+        "a known page is recalled although one of its records has another version",
+        "hub/store/known_pages.py",
+        "    return keys if _state(transaction, keys) == row[1] else None",
+        "    return keys",
+        (KNOWN_PAGES,),
+    ),
+    Defect(
+        "a page with a bad version is remembered as known",
+        "hub/sync/decide.py",
+        "exact = not (counts.quarantined or counts.stale)",
+        "exact = True",
+        (KNOWN_PAGES,),
     ),
 )
