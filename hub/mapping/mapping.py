@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -30,7 +30,7 @@ class UnmappableError(Exception):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
-class Mapped(NamedTuple):
+class Mapped(msgspec.Struct, frozen=True, gc=False):
     """One record in the store's terms: `row` in the order of MAPPED_COLUMNS, and the people it names."""
 
     row: tuple[Any, ...]

@@ -17,13 +17,11 @@ __all__ = ["find_page", "forget_pages", "page_digest", "remember_page", "still_u
 _WORTH_IT = 50
 
 
-def page_digest(page: Page) -> bytes | None:
-    """What tells a page from every other; None for pages that are never remembered."""
+def page_digest(page: Page, hashes: Sequence[bytes]) -> bytes | None:
+    """What tells a page from every other, made of the SHA-256 of its rows; None for pages that are never remembered."""
     if page.bad or len(page.rows) < _WORTH_IT:
         return None
-    begun = hashlib.sha256(f"{page.mapping}\n{page.zone}\n".encode())
-    begun.update(b",".join(page.rows))
-    return begun.digest()
+    return hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
 
 
 def find_page(transaction: Transaction, source: str, stream: str, digest: bytes) -> list[int] | None:

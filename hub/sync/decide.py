@@ -1,7 +1,7 @@
 """Deciding a page: which of its records are unchanged, new, changed, stale or bad. Reads the store, writes nothing."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError, PersonRecord
@@ -35,12 +35,17 @@ class Decider:
         with store.read() as transaction:
             self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
 
-    def records(self, page: Page) -> list[Record]:
-        """Hash and identify every record of a page; one without identity carries the problem instead."""
-        reshape, reader = self._job.stream.reshape, self._head_reader(page.mapping)
+    @staticmethod
+    def hashes(page: Page) -> list[bytes]:
+        """The SHA-256 of every row of a page."""
         sha256 = hashlib.sha256
+        return [sha256(raw).digest() for raw in page.rows]
+
+    def records(self, page: Page, hashes: Sequence[bytes] | None = None) -> list[Record]:
+        """Hash (unless that is done) and identify every record of a page; one without identity carries the problem instead."""
+        reshape, reader = self._job.stream.reshape, self._head_reader(page.mapping)
         records = []
-        for raw in page.rows:
+        for raw, raw_hash in zip(page.rows, hashes or self.hashes(page), strict=True):
             flat, head, problem = raw, None, ""
             try:
                 flat = reshape(raw) if reshape else raw
@@ -50,14 +55,14 @@ class Decider:
             except Exception as error:
                 # A connector's own code: whatever it stumbles over is the record's fault and stops nothing else.
                 flat, problem = raw, f"cannot be reshaped ({type(error).__name__})"
-            records.append(Record(raw, flat, sha256(raw).digest(), head, problem))
-        records += [Record(bad.raw, bad.raw, sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
+            records.append(Record(raw, flat, raw_hash, head, problem))
+        records += [Record(bad.raw, bad.raw, hashlib.sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
         return records
 
-    def digest(self, page: Page) -> bytes | None:
+    def digest(self, page: Page, hashes: Sequence[bytes]) -> bytes | None:
         """What the page is recalled by. None for rows of a log, which are versions, and for list rows: details count there."""
         stream = self._job.stream
-        return None if stream.log or stream.two_step else page_digest(page)
+        return None if stream.log or stream.two_step else page_digest(page, hashes)
 
     def recall(self, digest: bytes | None) -> list[int] | None:
         """The incident keys of a page's records if it was read before and nothing of it changed here; else None."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from hub.mapping.values import CodeGap, PersonRecord
 from hub.store.known import Full
 from hub.store.page import Change, Counts, OldVersion, Quarantined, StaleVersion
@@ -12,8 +14,7 @@ from hub.sync.versions import UPDATED_AT
 __all__ = ["Current", "Draft", "Record"]
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct, gc=False):
     """One record of a page. `raw` is kept byte for byte, `flat` is what is decoded, `listed` the hash of its list row."""
 
     raw: bytes
@@ -24,8 +25,7 @@ class Record:
     listed: bytes | None = None
 
 
-@dataclass(slots=True)
-class Current:
+class Current(msgspec.Struct, gc=False):
     """The version of an incident that is current while the page is being decided."""
 
     head: Head

@@ -1,8 +1,9 @@
 """Letting plugins complete a page's rows before they are stored (hook hub_enrich)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.page import PageWrite
@@ -22,6 +23,6 @@ def enriched(write: PageWrite, enrich: Enrich) -> PageWrite:
             for row, added in zip(rows, answer, strict=True):
                 row.update({name: value for name, value in added.items() if name in row})
     made = iter([tuple(row[name] for name in MAPPED_COLUMNS) for row in rows])
-    write.new = [item._replace(row=next(made)) for item in write.new]
+    write.new = [replace(item, row=next(made)) for item in write.new]
     write.updated = [replace(item, row=next(made)) if item.row is not None else item for item in write.updated]
     return write

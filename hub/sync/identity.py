@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ class NoIdentityError(ValueError):
     """The record has no usable native id; the text says why, without values."""
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """`native_id` is JSON text. `withdrawn`: the source says it is gone; `changed`: the cursor's leaf, for such records."""
 
     id: str

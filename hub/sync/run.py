@@ -220,9 +220,10 @@ class StreamRun:
     def _apply(self, lease: Lease | None, page: Page, fetcher: Fetcher, decider: Decider) -> None:
         """Decide one page and commit it together with how far the reading is."""
         job, result = self._job, self.result
-        digest = decider.digest(page)
+        hashes = decider.hashes(page)
+        digest = decider.digest(page, hashes)
         recalled = decider.recall(digest)
-        records = decider.records(page) if recalled is None else []
+        records = decider.records(page, hashes) if recalled is None else []
         stored = decider.known(records) if records else {}
         if job.stream.two_step:
             before = fetcher.requests
