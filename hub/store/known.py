@@ -87,16 +87,21 @@ def _full(row: Sequence[Any]) -> Full:
 
 def living_after(
     transaction: Transaction, source: str, stream: str, key: int, since: int | None, limit: int
-) -> list[tuple[str, Full]]:
-    """The next living incidents of a stream in the order they were first stored, with their ids; `since`: changed at the source
-    at or after that instant (epoch ms)."""
+) -> tuple[int | None, list[tuple[str, Full]]]:
+    """The living incidents of a stream among the next `limit` of the store after `key`, in the order they were first stored,
+    with their ids; before them the key to go on from, None at the end. `since`: changed at the source at or after that instant
+    (epoch ms)."""
+    # A window of keys, not LIMIT: PostgreSQL, as long as it has no statistics, reads and sorts the whole table for that.
+    last = transaction.one(
+        "SELECT max(key) FROM (SELECT key FROM incident WHERE key > ? ORDER BY key LIMIT ?) AS next", (key, limit)
+    )[0]
     rows = transaction.all(
-        f"SELECT {_FULL}, id FROM incident WHERE key > ? AND source = ? AND stream = ? AND deleted_at IS NULL"
+        f"SELECT {_FULL}, id FROM incident WHERE key > ? AND key <= ? AND source = ? AND stream = ? AND deleted_at IS NULL"
         + (" AND source_updated_at >= ?" if since is not None else "")
-        + " ORDER BY key LIMIT ?",
-        (key, source, stream, *([since] if since is not None else []), limit),
+        + " ORDER BY key",
+        (key, last, source, stream, *([since] if since is not None else [])),
     )
-    return [(row[-1], _full(row[:-1])) for row in rows]
+    return last, [(row[-1], _full(row[:-1])) for row in rows]
 
 
 def changed_within(

@@ -99,12 +99,13 @@ class NewIncident(msgspec.Struct, frozen=True, gc=False):
 
 
 class UpdatedIncident(msgspec.Struct, frozen=True, gc=False):
-    """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees. `raw_page` None: the
-    raw record came with this page."""
+    """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees; else `fields` names every
+    column of it in which it may differ from what is stored. `raw_page` None: the raw record came with this page."""
 
     key: int
     was_revision: int
     row: tuple[Any, ...] | None
+    fields: tuple[str, ...]
     revision: int
     raw_hash: bytes
     raw_index: int

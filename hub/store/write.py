@@ -28,15 +28,15 @@ _REVISION_COLUMNS = (
 )  # fmt: skip
 _POSTGRESQL = {BigInteger: "bigint", Integer: "integer", Float: "float", Text: "text", LargeBinary: "bytea"}
 _TYPES = {column.name: _POSTGRESQL[type(column.type)] for column in incident.columns}
-_MATCH = {name: _TYPES[name] for name in ("key", "revision")}
-_UPDATED = {
-    name: _TYPES[name]
-    for name in (
-        *MAPPED_COLUMNS, "revision", "raw_hash", "raw_page", "raw_index", "list_hash", "mapping", "mapping_version", "run",
-        "changed_at", "deleted_at", "deletion",
-    )
-}  # fmt: skip
-_MOVED = {name: _TYPES[name] for name in ("raw_hash", "raw_page", "raw_index", "list_hash")}
+_PLACE = ("raw_hash", "raw_page", "raw_index", "list_hash")
+_VERSION = (*_PLACE, "revision", "mapping", "mapping_version", "run", "changed_at", "deleted_at", "deletion")
+
+
+def _typed(*names: str) -> dict[str, str]:
+    return {name: _TYPES[name] for name in names}
+
+
+_MATCH = _typed("key", "revision")
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
@@ -190,17 +190,21 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
         for item in page.old
     ]  # fmt: skip
     transaction.insert("revision", _REVISION_COLUMNS, old_rows)
+    # Only what changes on this page: an index of a column that is set is written anew, whatever the value.
+    fields = sorted({name for item in page.updated for name in item.fields})
+    places = [MAPPED_COLUMNS.index(name) for name in fields]
     full, moved = [], []
     for item in page.updated:
         place = (item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.list_hash)
         if item.row is None:
             moved.append((*place, item.key, item.was_revision))
         else:
-            gone = (page.now if item.deletion else None, item.deletion)
             made_by = (page.mapping, page.mapping_version, page.run, page.now)
-            full.append((*item.row, item.revision, *place, *made_by, *gone, item.key, item.was_revision))
-    touched = transaction.update("incident", _UPDATED, _MATCH, full)
-    touched += transaction.update("incident", _MOVED, _MATCH, moved)
+            gone = (page.now if item.deletion else None, item.deletion)
+            values = [item.row[index] for index in places]
+            full.append((*values, *place, item.revision, *made_by, *gone, item.key, item.was_revision))
+    touched = transaction.update("incident", _typed(*fields, *_VERSION), _MATCH, full)
+    touched += transaction.update("incident", _typed(*_PLACE), _MATCH, moved)
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from hub.mapping.compile import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError, PersonRecord
 from hub.source.stream import Page
@@ -249,6 +250,7 @@ class Decider:
         self._archive(draft, current)
         if changed is not None:
             current.row = (*current.row[:UPDATED_AT], changed, *current.row[UPDATED_AT + 1 :])
+            current.fields += (MAPPED_COLUMNS[UPDATED_AT],)
         self._advance(draft, current, record, [], "delete")
         current.deletion = "source"
         draft.counts.changed += 1
@@ -270,6 +272,7 @@ class Decider:
         op = "restore" if current.deletion is not None else "update"
         self._archive(draft, current)
         current.row, current.deletion = mapped.row, None
+        current.fields += fields
         self._advance(draft, current, record, mapped.people, op, fields)
         draft.counts.changed += 1
 
@@ -335,7 +338,7 @@ class Decider:
             elif item.raw_index is not None:
                 write.updated.append(
                     UpdatedIncident(
-                        item.stored.key, item.stored.revision, None if item.raw_only else item.row, item.revision,
+                        item.stored.key, item.stored.revision, None if item.raw_only else item.row, item.fields, item.revision,
                         item.raw_hash, item.raw_index, item.listed, item.deletion,
                     )
                 )  # fmt: skip

@@ -26,7 +26,8 @@ class Record(msgspec.Struct, gc=False):
 
 
 class Current(msgspec.Struct, gc=False):
-    """The version of an incident that is current while the page is being decided."""
+    """The version of an incident that is current while the page is being decided. `fields`: in which columns it may differ from
+    the stored one."""
 
     head: Head
     row: tuple[Any, ...]
@@ -38,6 +39,7 @@ class Current(msgspec.Struct, gc=False):
     stored: Full | None
     slot: int
     raw_only: bool = True
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

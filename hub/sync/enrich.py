@@ -24,5 +24,7 @@ def enriched(write: PageWrite, enrich: Enrich) -> PageWrite:
                 row.update({name: value for name, value in added.items() if name in row})
     made = iter([tuple(row[name] for name in MAPPED_COLUMNS) for row in rows])
     write.new = [replace(item, row=next(made)) for item in write.new]
-    write.updated = [replace(item, row=next(made)) if item.row is not None else item for item in write.updated]
+    write.updated = [
+        replace(item, row=next(made), fields=MAPPED_COLUMNS) if item.row is not None else item for item in write.updated
+    ]
     return write

@@ -117,14 +117,12 @@ class _Remap:
             self._progress(self._result.run)
 
     def _batches(self) -> Iterator[list[tuple[str, Full]]]:
-        key = 0
-        while True:
+        key: int | None = 0
+        while key is not None:
             with self._store.read() as transaction:
-                batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
-            if not batch:
-                return
-            yield batch
-            key = batch[-1][1].key
+                key, batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
+            if batch:
+                yield batch
 
     def _decide(self, batch: list[tuple[str, Full]]) -> PageWrite:
         mapping, now, run = self._job.mapping, now_ms(), self._result.run
@@ -173,8 +171,8 @@ class _Remap:
         )  # fmt: skip
         write.updated.append(
             UpdatedIncident(
-                full.key, full.revision, row, full.revision + 1, full.raw_hash, full.raw_index, full.list_hash, full.deletion,
-                full.raw_page,
+                full.key, full.revision, row, fields, full.revision + 1, full.raw_hash, full.raw_index, full.list_hash,
+                full.deletion, full.raw_page,
             )
         )  # fmt: skip
         write.changes.append(Change("update", identity, full.revision + 1, fields))

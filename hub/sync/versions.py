@@ -1,6 +1,8 @@
 """What one more version of a record means beside the one that is current: the rules, as a pure function."""
 
 from enum import Enum
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from hub.mapping.compile import MAPPED_COLUMNS
@@ -51,4 +53,4 @@ def _older(one: int | None, other: int | None) -> bool:
 
 def changed_fields(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str, ...]:
     """Names of the columns in which two rows differ."""
-    return tuple(name for name, old, new in zip(MAPPED_COLUMNS, before, after, strict=True) if old != new)
+    return tuple(compress(MAPPED_COLUMNS, map(ne, before, after)))
