@@ -111,13 +111,17 @@ def _bind_key(store: Store) -> None:
     """The first key a store sees is its key; another one is refused before anything is fetched."""
     if not store.has_key:
         return
-    key_id = store.keyring.key_id
+    bound = "SELECT value FROM meta WHERE name = 'key_id'"
     with store.read() as transaction:
-        row = transaction.one("SELECT value FROM meta WHERE name = 'key_id'")
+        row = transaction.one(bound)
     if row is None:
+        # Another process may do the same just now: the first one's key is the store's.
         with store.write() as transaction:
-            transaction.run("INSERT INTO meta (name, value) VALUES ('key_id', ?)", (key_id,))
-    elif row[0] not in store.keyring.key_ids:
+            transaction.run(
+                "INSERT INTO meta (name, value) VALUES ('key_id', ?) ON CONFLICT DO NOTHING", (store.keyring.key_id,)
+            )
+            row = transaction.one(bound)
+    if row[0] not in store.keyring.key_ids:
         raise StoreVersionError(
             "this store was made with another key",
             remedy="restore the secrets/store.key that belongs to it from your backup",
