@@ -168,6 +168,10 @@ def _consumer(samples: Samples, store: str, records: int) -> Iterator[Line]:
         "< 10 ms",
         worst < 10,
     )
+    depth, first, last = (
+        samples.median(key, lambda one, name=name: one.said[name]) for name in ("depth", "first_ms", "last_ms")
+    )
+    yield at_most(f"page {depth:,.0f} of such incidents", store, last, first, "ms", "page 1", 1.2)
 
 
 def _orders(samples: Samples, sizes: tuple[int, int]) -> Iterator[Line]:

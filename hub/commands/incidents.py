@@ -52,16 +52,21 @@ def command() -> None:
 )
 @click.option("--deleted", is_flag=True, help="Also what was deleted upstream.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many.")
+@click.option("--after", metavar="ID", help="Go on after this incident: the last one of the page before.")
 @pass_session
-def list_(session: Session, /, since: Start | None, limit: int, source: str | None, **filters: Any) -> None:
+def list_(
+    session: Session, /, since: Start | None, limit: int, after: str | None, source: str | None, **filters: Any
+) -> None:
     """The latest incidents, by the time they happened."""
     if since is None and filters["text"]:
         since = Start.parse(f"P{TEXT_WINDOW_DAYS}D")
     at = since.instant(now(), session.settings.defaults.zone) if since else None
     wanted = IncidentFilter(source=session.key_of(source), since=int(at.timestamp() * 1000) if at else None, **filters)
     with session.store(with_key=False) as store:
-        rows = list_incidents(store, wanted, limit)
+        rows = list_incidents(store, wanted, limit, after)
     session.output.rows(rows, COLUMNS, empty="no incident fits")
+    if len(rows) == limit:
+        session.output.say("there may be more: add --after {id}", id=rows[-1]["id"])
 
 
 @command.command("show")

@@ -44,16 +44,54 @@ class IncidentFilter:
     deleted: bool = False
 
 
-def list_incidents(store: Store, wanted: IncidentFilter, limit: int = 50) -> list[dict[str, Any]]:
-    """The youngest incidents that fit, by the time they happened; instants are aware UTC datetimes."""
+def list_incidents(
+    store: Store, wanted: IncidentFilter, limit: int = 50, after: str | None = None
+) -> list[dict[str, Any]]:
+    """The youngest incidents that fit, by the time they happened, those without a time last; instants are aware UTC datetimes.
+
+    `after`: go on behind this incident, given by its id or the beginning of it; each page costs the same, however deep.
+    Raises StoreError if there is no such incident.
+    """
     conditions, values = _conditions(wanted)
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    statement = (
-        f"SELECT {', '.join(_LISTED)} FROM incident{where} ORDER BY occurred_at DESC NULLS LAST, id DESC LIMIT ?"
-    )
     with store.read() as transaction:
-        rows = transaction.all(statement, (*values, limit))
+        if after is None:
+            rows = _listed(transaction, conditions, values, limit)
+        else:
+            identity, occurred_at = _find(transaction, ("id", "occurred_at"), after)
+            untimed = [*conditions, "occurred_at IS NULL"]
+            if occurred_at is None:
+                rows = _listed(transaction, [*untimed, "id < ?"], [*values, identity], limit)
+            else:
+                behind = [*conditions, "(occurred_at, id) < (?, ?)"]
+                rows = _listed(transaction, behind, [*values, occurred_at, identity], limit)
+                if len(rows) < limit:
+                    rows += _listed(transaction, untimed, values, limit - len(rows))
     return [_shown(_LISTED, row) for row in rows]
+
+
+def _listed(transaction: Transaction, conditions: Sequence[str], values: Sequence[Any], limit: int) -> list[Any]:
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return transaction.all(
+        f"SELECT {', '.join(_LISTED)} FROM incident{where} ORDER BY occurred_at DESC NULLS LAST, id DESC LIMIT ?",
+        (*values, limit),
+    )
+
+
+def _find(transaction: Transaction, columns: Sequence[str], wanted: str) -> Sequence[Any]:
+    """Columns (`id` first) of the one incident whose id is or begins so. Raises StoreError if there is none, or more than one."""
+    rows = transaction.all(
+        f"SELECT {', '.join(columns)} FROM incident WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
+        (wanted, wanted + "\U0010ffff"),
+    )
+    if len(rows) != 1 and not (rows and rows[0][0] == wanted):
+        raise StoreError(
+            "{count} incidents begin with {id}",
+            count="no" if not rows else "several",
+            id=wanted,
+            remedy="`hub incidents list` shows ids",
+        )
+    found: Sequence[Any] = rows[0]
+    return found
 
 
 def read_incident(store: Store, wanted: str) -> dict[str, Any]:
@@ -62,18 +100,7 @@ def read_incident(store: Store, wanted: str) -> dict[str, Any]:
     columns = (*_IDENTITY, *MAPPED_COLUMNS, *_SEEN, "deletion", "revision")
     private = ("key", "raw_hash", "raw_page", "mapping", "mapping_version", "run")
     with store.read() as transaction:
-        rows = transaction.all(
-            f"SELECT {', '.join((*columns, *private))} FROM incident WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
-            (wanted, wanted + "\U0010ffff"),
-        )
-        if len(rows) != 1 and not (rows and rows[0][0] == wanted):
-            raise StoreError(
-                "{count} incidents begin with {id}",
-                count="no" if not rows else "several",
-                id=wanted,
-                remedy="`hub incidents list` shows ids",
-            )
-        row = rows[0]
+        row = _find(transaction, (*columns, *private), wanted)
         found = _shown(columns, row)
         key, *made_by = row[len(columns) :]
         found["provenance"] = _provenance(transaction, *made_by)

@@ -80,6 +80,14 @@ def test_incidents_are_filtered(synced: Run) -> None:
         assert all(fits(line) for line in found), words
 
 
+def test_incidents_come_page_by_page(synced: Run, hub: Run) -> None:
+    whole = [line["id"] for line in synced("incidents", "list", "--limit", "7").lines]
+    first = [line["id"] for line in synced("incidents", "list", "--limit", "4").lines]
+    assert first == whole[:4]
+    assert [line["id"] for line in synced("incidents", "list", "--limit", "3", "--after", first[-1]).lines] == whole[4:]
+    assert f"--after {first[-1]}" in hub("incidents", "list", "--limit", "4").out
+
+
 def test_incidents_come_latest_first_in_the_zone_of_the_settings(synced: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     times = [line["occurred_at"] for line in synced("incidents", "list").lines]
     assert times == sorted(times, reverse=True)
