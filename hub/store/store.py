@@ -1,7 +1,8 @@
 """Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import msgspec
@@ -137,6 +138,9 @@ class Store:
         self._keyring = keyring
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
+        # SQLite lets one write at a time, and who finds it busy sleeps up to 100 ms before looking again: threads of this
+        # process wait for each other here instead, and are woken.
+        self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @property
     def has_key(self) -> bool:
@@ -158,7 +162,8 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One transaction; committed at the end of the block, rolled back if it raises."""
-        yield from self._transaction("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+        with self._turn:
+            yield from self._transaction("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
 
     def _transaction(self, begin: str) -> Iterator[Transaction]:
         try:

@@ -154,10 +154,10 @@ DEFECTS = (
         (VERSIONS, DECIDE),
     ),
     Defect(
-        "hash of the reshaped record's beginning only",
+        "hash of a record's beginning only",
         "hub/sync/decide.py",
-        "sha256(raw).digest(), head, problem",
-        "sha256(raw[:40]).digest(), head, problem",
+        "[sha256(raw).digest() for raw in page.rows]",
+        "[sha256(raw[:40]).digest() for raw in page.rows]",
         (DECIDE,),
     ),
     Defect(
