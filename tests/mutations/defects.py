@@ -161,6 +161,13 @@ DEFECTS = (
         (DECIDE,),
     ),
     Defect(
+        "an update sets only what the last of a page's versions changed",
+        "hub/sync/decide.py",
+        "current.fields += fields",
+        "current.fields = fields",
+        (DECIDE,),
+    ),
+    Defect(
         "quarantined records are not counted", "hub/sync/decide.py", "draft.counts.quarantined += 1", "pass", (DECIDE,)
     ),
     Defect(

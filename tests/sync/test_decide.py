@@ -65,6 +65,16 @@ def test_raw_only_change_is_unchanged_and_has_the_new_raw(rig: Rig, upstream: Up
     rig.check_raw()
 
 
+def test_versions_of_one_page_that_change_different_fields_change_both(rig: Rig, upstream: Upstream) -> None:
+    """An update names only what changed; what the first version changed and the second repeats is among it."""
+    upstream.put("a", AT, "old", made=AT - 9000)
+    rig.run()
+    upstream.put("a", AT + 1000, "new", made=AT - 9000)
+    upstream.records.append({"id": "a", "at": AT + 2000, "title": "new", "made": AT - 8000})
+    assert rig.run().counts.changed == 2
+    assert rig.all("SELECT title, reported_at FROM incident") == [("new", AT - 8000)]
+
+
 def test_older_version_never_overwrites(rig: Rig, upstream: Upstream) -> None:
     upstream.put("a", AT + 5000, "new")
     rig.run()
