@@ -380,13 +380,16 @@ def _connectors(plugin: _Plugin, found: Iterable[Any]) -> "Iterator[type[Connect
                 remedy="return classes, not instances",
                 plugin=plugin.name,
             )
-        for attribute in ("name", "title", "title_en"):
-            if not isinstance(getattr(connector, attribute, None), str):
-                raise PluginError(
-                    "{plugin}: connector {connector} has no {attribute}",
-                    remedy="add it to the class",
-                    plugin=plugin.name, connector=connector.__name__, attribute=attribute,
-                )  # fmt: skip
+        lacking = [
+            name for name in ("name", "title", "title_en") if not isinstance(getattr(connector, name, None), str)
+        ]
+        lacking += sorted(connector.__abstractmethods__)
+        if lacking:
+            raise PluginError(
+                "{plugin}: connector {connector} has no {attribute}",
+                remedy="add it to the class",
+                plugin=plugin.name, connector=connector.__name__, attribute=", ".join(lacking),
+            )  # fmt: skip
         yield connector
 
 

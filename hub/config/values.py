@@ -1,6 +1,7 @@
 """Kinds of value that hub.toml knows beside text and numbers: durations, schedules, starts and time zones."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -66,12 +67,12 @@ Duration = Annotated[timedelta, PlainValidator(_positive_duration)]
 Zone = Annotated[str, PlainValidator(_zone)]
 
 
-class _FromText:
+class _FromText(ABC):
     """A value with `parse(value)`; pydantic calls it for whatever TOML brought."""
 
     @classmethod
-    def parse(cls, value: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def parse(cls, value: Any) -> Any: ...
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

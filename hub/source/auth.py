@@ -6,6 +6,7 @@ argument.
 
 import base64
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
@@ -82,7 +83,7 @@ class Bearer(ApiKey):
         super().__init__("Authorization", token, prefix="Bearer ")
 
 
-class TokenAuth(Auth):
+class TokenAuth(Auth, ABC):
     """A token fetched with a request, kept in the shared store under `key`, used until `margin` before its end.
 
     Subclasses say how to fetch one and how to put it into a request. The lease of the store holds while it is
@@ -99,13 +100,13 @@ class TokenAuth(Auth):
         # Streams run in threads of their own: one must not forget the newer token another has just fetched.
         self._used = threading.local()
 
+    @abstractmethod
     def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         """Yield the token request(s), return the token. `old` is the one that is running out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
         """The request with the token in it."""
-        raise NotImplementedError
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
         token = yield from self._token()

@@ -1,5 +1,6 @@
 """The class a connector author writes, and what the engine gives it to work with."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class SourceContext:
     base_folder: Path = Path()
 
 
-class Connector:
+class Connector(ABC):
     """A family of upstream systems. `name` is what `connector = "…"` names in hub.toml; `title` is its Chinese name.
 
     Streams may depend on the settings (csv_drop). A connector holds no state: positions, tokens and files read are the
@@ -82,8 +83,10 @@ class Connector:
     arrival: ClassVar[Literal["poll", "table", "file"]] = "poll"
     Config: ClassVar[type[ConnectorConfig]] = ConnectorConfig
 
+    @abstractmethod
     def streams(self, config: Any) -> tuple[Stream, ...]:
-        raise NotImplementedError
+        """What the system has to be read, under these settings."""
 
+    @abstractmethod
     def transport(self, config: Any, context: SourceContext) -> Transport:
-        raise NotImplementedError
+        """The way to it; closed by whoever asked for it."""

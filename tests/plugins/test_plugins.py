@@ -21,6 +21,9 @@ GOOD = """
 class Rain(Connector):
     name, title, title_en = "rain", "雨量", "Rain gauges"
 
+    def streams(self, config): return ()
+    def transport(self, config, context): ...
+
 @hookimpl
 def hub_connectors():
     return [Rain]
@@ -100,6 +103,11 @@ BREAKING = {
         "class C(Connector):\n    name = 'c'\n@hookimpl\ndef hub_connectors(): return [C]",
         "has no title",
         "add it",
+    ),
+    "no streams": (
+        "class C(Connector):\n    name = title = title_en = 'c'\n@hookimpl\ndef hub_connectors(): return [C]",
+        "connector C has no streams, transport",
+        "add",
     ),
     "no folder": ("@hookimpl\ndef hub_mappings(): return ['/no/such/folder']", "is not there", "install"),
 }
