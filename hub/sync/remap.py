@@ -60,8 +60,8 @@ def remap(
     dry_run: bool = False,
     progress: Callable[[RunResult], None] | None = None,
 ) -> RemapResult:
-    """Remap the living incidents of a stream, a thousand to a transaction, under its lease. Differences become revisions and
-    feed entries like any change. Interrupted, it can simply be run again."""
+    """Remap the living incidents of a stream, up to a thousand to a transaction, under its lease. Differences become revisions
+    and feed entries like any change. Interrupted, it can simply be run again."""
     result = RemapResult(RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode="remap"))
     work = _Remap(store, job, result, int(since.timestamp() * 1000) if since else None, progress or (lambda run: None))
     try:
