@@ -377,17 +377,13 @@ def _connectors(plugin: _Plugin, found: Iterable[Any]) -> "Iterator[type[Connect
         if not (isinstance(connector, type) and issubclass(connector, Connector)):
             raise PluginError(
                 "{plugin}: hub_connectors returns something that is no Connector class",
-                remedy="return classes, not instances",
-                plugin=plugin.name,
-            )
-        lacking = [
-            name for name in ("name", "title", "title_en") if not isinstance(getattr(connector, name, None), str)
-        ]
+                remedy="return classes, not instances", plugin=plugin.name,
+            )  # fmt: skip
+        lacking = [one for one in ("name", "title", "title_en") if not isinstance(getattr(connector, one, None), str)]
         lacking += sorted(connector.__abstractmethods__)
         if lacking:
             raise PluginError(
-                "{plugin}: connector {connector} has no {attribute}",
-                remedy="add it to the class",
+                "{plugin}: connector {connector} has no {attribute}", remedy="add it to the class",
                 plugin=plugin.name, connector=connector.__name__, attribute=", ".join(lacking),
             )  # fmt: skip
         yield connector

@@ -139,6 +139,28 @@ def test_schema_of_a_copied_template_is_whole(store_url: str) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("key", [KEY, bytes(32)], ids=["the same key", "another key"])
+def test_a_key_bound_between_look_and_write_is_the_stores(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch, key: bytes
+) -> None:
+    with store.write() as transaction:
+        transaction.run("DELETE FROM meta WHERE name = 'key_id'")
+    other, write = Store(store_url, Keyring(key)), store.write
+
+    def late() -> object:
+        monkeypatch.setattr(store, "write", write)
+        check_schema(other)
+        return write()
+
+    monkeypatch.setattr(store, "write", late)
+    if key == KEY:
+        check_schema(store)
+    else:
+        with pytest.raises(StoreVersionError, match="another key"):
+            check_schema(store)
+    other.close()
+
+
 MAKE = """
 import sys
 from hub.store.crypto import Keyring
