@@ -1,6 +1,7 @@
 """What people use today for the same work, tuned as their own performance pages advise, each in its own environment."""
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from contestants import Place
@@ -19,8 +20,8 @@ _DLT_SETTINGS = {
 }
 
 
-class Peer:
-    """One way of doing the work. `fresh` makes an empty store, `run` reads the whole system into it."""
+class Peer(ABC):
+    """One way of doing the work."""
 
     name: str
     store: str
@@ -28,11 +29,13 @@ class Peer:
     def __init__(self, place: Place) -> None:
         self.place = place
 
+    @abstractmethod
     def fresh(self) -> None:
-        raise NotImplementedError
+        """Make an empty store."""
 
+    @abstractmethod
     def run(self, records: int) -> Sample:
-        raise NotImplementedError
+        """Read the whole system into the store."""
 
     def child(self, environment: str, script: str, *arguments: str, **settings: str) -> Sample:
         """Run a script of this folder with the peer's own Python; `settings` are environment variables."""

@@ -1,6 +1,6 @@
 """Writing one page: raw, incidents, revisions, change feed, quarantine, code gaps, counters and state in ONE transaction.
 
-Everything was decided before (`hub.sync.classify`); here it is only written, under the lease's fencing token.
+Everything was decided before (`hub.sync.decide`); here it is only written, under the lease's fencing token.
 """
 
 from array import array

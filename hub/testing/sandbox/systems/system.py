@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hub.testing.sandbox.server import Answer, Request
 Renderer = Callable[[Record, int], dict[str, Any]]
 
 
-class System:
+class System(ABC):
     """One upstream system; `handle` runs under the city's lock."""
 
     speaks_json = True  #: whether its rows can carry nonsense that only JSON knows
@@ -27,13 +28,13 @@ class System:
         self.directory = directory
         self.shelves = {shelf.spec.name: shelf for shelf in city.streams(name)}
 
+    @abstractmethod
     def handle(self, request: Request) -> Answer:
         """Answer one request of the wire."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings(self, base_url: str) -> dict[str, Any]:
         """The keys of this system's `[sources.NAME]` section; a `Secret` value is written to a file of its own."""
-        raise NotImplementedError
 
     def is_credential_call(self, request: Request) -> bool:
         return False
