@@ -37,8 +37,8 @@ class InProcessEngine:
     def submit(self, tickets: Sequence[Ticket]) -> int:
         accepted = 0
         with self._changed:
-            for ticket in tickets:
-                if ticket.key in self._waiting and not self._hurry(ticket):
+            for ticket in map(self._hurried, tickets):
+                if ticket is None:
                     continue
                 self._waiting[ticket.key] = now()
                 entry = (ticket.not_before or _AT_ONCE, -ticket.priority, next(self._order), ticket)
@@ -85,13 +85,16 @@ class InProcessEngine:
             running = tuple(Running(key, worker, since) for key, (worker, since, _) in self._running.items())
             return Snapshot(tuple(self._waiting), running, (), min(self._waiting.values(), default=None))
 
-    def _hurry(self, ticket: Ticket) -> bool:
-        """Make room for a more urgent ticket of a key that waits."""
+    def _hurried(self, ticket: Ticket) -> Ticket | None:
+        """The ticket to put in, after making room for it; None if one waits that is as urgent and as soon."""
+        if ticket.key not in self._waiting:
+            return ticket
         waiting = next(entry[3] for entry in self._heap if entry[3].key == ticket.key)
-        if ticket.priority <= waiting.priority:
-            return False
+        urgent = ticket.priority > waiting.priority
+        if not urgent and (ticket.not_before or _AT_ONCE) >= (waiting.not_before or _AT_ONCE):
+            return None
         self._withdraw(ticket.key)
-        return True
+        return ticket if urgent else waiting._replace(not_before=ticket.not_before)
 
     def _withdraw(self, key: str) -> None:
         del self._waiting[key]

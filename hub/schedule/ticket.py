@@ -78,7 +78,9 @@ class Engine(Protocol):
     work."""
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
-        """How many were accepted. A key that waits already is not an error; a higher priority hurries it on."""
+        """How many changed the queue. A key waits once: a ticket of higher priority takes the waiting one's place, and
+        one that may begin sooner brings it forward, so that a slot is never lost to a ticket that waits for a lease
+        which ended early."""
 
     def serve(self, execute: Execute, *, slots: int, stop: threading.Event, lanes: Sequence[Lane] = LANES) -> None:
         """Work until `stop` is set, then finish the pages in hand and return."""

@@ -71,20 +71,23 @@ def _see_queue(transaction: Transaction) -> None:
     transaction.one(f"SELECT set_config('search_path', current_setting('search_path') || ', {SCHEMA}', true)")
 
 
-# A key waits once. A more urgent ticket (a person's "now") hurries the one that waits; all others change nothing.
+# A key waits once. A more urgent ticket (a person's "now") takes the place of the one that waits, one that may begin
+# sooner brings it forward; all others change nothing.
 _ENQUEUE = f"""
-INSERT INTO {SCHEMA}.procrastinate_jobs
+INSERT INTO {SCHEMA}.procrastinate_jobs AS waiting
   (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, status)
 VALUES (?, '{TASK}', ?, ?, ?, ?::jsonb, to_timestamp(?::float8 / 1000), 'todo')
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE
-SET priority = excluded.priority, queue_name = excluded.queue_name, args = excluded.args,
-  scheduled_at = excluded.scheduled_at
-WHERE excluded.priority > procrastinate_jobs.priority
+SET priority = greatest(excluded.priority, waiting.priority), scheduled_at = excluded.scheduled_at,
+  queue_name = CASE WHEN excluded.priority > waiting.priority THEN excluded.queue_name ELSE waiting.queue_name END,
+  args = CASE WHEN excluded.priority > waiting.priority THEN excluded.args ELSE waiting.args END
+WHERE excluded.priority > waiting.priority
+  OR coalesce(excluded.scheduled_at, '-infinity') < coalesce(waiting.scheduled_at, '-infinity')
 """
 
 
 def enqueue(transaction: Transaction, jobs: Sequence[QueuedJob]) -> int:
-    """Put jobs into the queue; how many of them were not waiting already."""
+    """Put jobs into the queue; how many of them changed it."""
     _see_queue(transaction)
     return transaction.run_many(
         _ENQUEUE, [(job.lane, job.priority, job.lock, job.key, job.args, job.not_before) for job in jobs]

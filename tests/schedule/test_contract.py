@@ -127,12 +127,25 @@ def test_not_before_is_kept(engine: Engine) -> None:
 
 def test_a_more_urgent_ticket_hurries_the_one_that_waits(engine: Engine) -> None:
     engine.submit([Ticket("a/s", not_before=now() + timedelta(hours=1))])
-    assert engine.submit([Ticket("a/s")]) == 0
+    assert engine.submit([Ticket("a/s", not_before=now() + timedelta(hours=2))]) == 0
     assert engine.submit([Ticket("a/s", 10, reason="person")]) == 1
     work = Work()
     work.gate.set()
     with serving(engine, work):
         until(lambda: work.ended == ["a/s"])
+
+
+def test_a_sooner_ticket_brings_the_one_that_waits_forward(engine: Engine) -> None:
+    """Else the slots of a minute are lost to a ticket that came back from a lease which has ended long ago."""
+    carried: list[Ticket] = []
+    work = Work(answer=lambda ticket: carried.append(ticket) or Outcome.OK)  # type: ignore[func-returns-value]
+    work.gate.set()
+    engine.submit([Ticket("a/s", 10, now() + timedelta(hours=1), "person", mark="asked", lane="bulk")])
+    assert engine.submit([Ticket("a/s")]) == 1
+    assert engine.submit([Ticket("a/s")]) == 0
+    with serving(engine, work):
+        until(lambda: work.ended == ["a/s"])
+    assert carried == [Ticket("a/s", 10, None, "person", mark="asked", lane="bulk")], "it is still the one asked for"
 
 
 def test_busy_comes_back_later(engine: Engine) -> None:

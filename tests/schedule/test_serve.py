@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from rig import START, BenchHub, open_store, wait_until, write_mapping
 
+from hub.clock import now_ms
 from hub.config import Environment, load
 from hub.errors import Outcome, UnavailableError
 from hub.schedule.serve import serve
+from hub.store.leases import acquire, release
 from hub.sync.result import RunResult
 
 sys.path.append(str(Path(__file__).parents[1] / "sync"))
@@ -94,6 +96,16 @@ def test_stop_finishes_the_page_in_hand(hub: BenchHub) -> None:
         assert transaction.one("SELECT count(*) FROM lease WHERE expires_at > 0 AND name LIKE 'good%'")[0] == 0
     assert 2 <= interrupted[0].counts.new <= 4
     assert good.closed == 2, "once after planning, once at the end"
+
+
+def test_a_lease_that_ends_early_costs_no_slots(hub: BenchHub) -> None:
+    """Another process reads the stream, under a lease of an hour, and is done at once: the next slot is ours."""
+    results: list[RunResult] = []
+    lease = acquire(hub.store, "good/records", "elsewhere:1:test", 3_600_000, now_ms())
+    with serving(hub, results):
+        wait_until(lambda: any(run.outcome is Outcome.BUSY for run in results), 30)
+        release(hub.store, lease)
+        wait_until(lambda: any(run.source == "good" and run.outcome is Outcome.OK for run in results), 30)
 
 
 def test_two_servers_on_one_store_never_run_a_partition_together(hub: BenchHub) -> None:
