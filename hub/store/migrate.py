@@ -4,13 +4,15 @@ import threading
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreVersionError
+from hub.store.schema import create_schema, stamp
 from hub.store.store import Store, Transaction, translated
 
-__all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "upgrade"]
+__all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "run_migrations", "upgrade"]
 
 
 #: Alembic keeps what it works on in a module.
@@ -21,7 +23,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 @cache
 def _schemas() -> tuple[str, ...]:
     """Every schema this hub knows, oldest first: the numbers its migrations' files begin with. Alembic itself is loaded only to
-    run them, because every command checks the schema and few change it."""
+    run them, because every command checks the schema and hardly one changes it."""
     return tuple(sorted(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")))
 
 
@@ -58,13 +60,8 @@ def upgrade(store: Store) -> tuple[str | None, str]:
 
 
 def _migrate(store: Store) -> None:
-    """Alembic's part. Of two processes that begin together one fails, and finds the schema made by the other."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
+    """Make a new store's schema, or bring an older one up. Of two processes that begin together one fails, and finds the schema
+    made by the other."""
     url = make_url(store.url)
     if store.dialect == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -72,16 +69,35 @@ def _migrate(store: Store) -> None:
         if store.dialect == "sqlite":
             # The driver would commit each statement by itself: a schema is made whole or not at all, by one process at a time.
             with store.write() as transaction:
-                if current_schema_in(transaction) != newest_schema():
-                    config.attributes["connection"] = transaction.connection
-                    command.upgrade(config, "head")
+                _bring_up(transaction.connection, current_schema_in(transaction))
             return
+        found = current_schema(store)
         with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _bring_up(connection, found)
     except DBAPIError as error:
         if current_schema(store) != newest_schema():
             raise translated(error) from error
+
+
+def _bring_up(connection: Connection, found: str | None) -> None:
+    if found is None:
+        # Alembic would make the same (a test holds that) at 12 MB and a seventh of a second for being imported.
+        create_schema(connection)
+        stamp(connection, newest_schema())
+    elif found != newest_schema():
+        run_migrations(connection)
+
+
+def run_migrations(connection: Connection) -> None:
+    """Alembic's part: what is missing, in the transaction of this connection."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def check_schema(store: Store) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from hub.errors import StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.crypto import Keyring
-from hub.store.migrate import check_schema, current_schema, newest_schema, upgrade
+from hub.store.migrate import check_schema, current_schema, newest_schema, run_migrations, upgrade
 from hub.store.store import Store
 from hub.store.tables import INCIDENT_COLUMNS, metadata
 from hub.store.views import VIEW_COLUMNS
@@ -33,6 +33,40 @@ def test_migrated_schema_is_the_declared_one(store_url: str) -> None:
     assert found == []
     # What an index with an order is made of cannot be read back everywhere; its name can.
     assert {index.name for table in metadata.tables.values() for index in table.indexes} <= made
+
+
+_MADE = {
+    "sqlite": [
+        "SELECT name, replace(replace(replace(sql, char(10), ''), char(9), ''), ' ', '') FROM sqlite_master ORDER BY name"
+    ],
+    "postgresql": [
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY 1, 2",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+        "SELECT sequencename, cache_size FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1",
+        "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+    ],
+}
+
+
+def made(store: Store) -> list[list[object]]:
+    with store.read() as transaction:
+        version = transaction.all("SELECT version_num FROM alembic_version")
+        counters = transaction.all("SELECT name, value FROM counter ORDER BY name")
+        return [version, counters, *(transaction.all(statement) for statement in _MADE[store.dialect])]
+
+
+def test_new_store_is_made_as_the_migrations_would_make_it(store: Store) -> None:
+    straight = made(store)
+    with store.write() as transaction:
+        if store.dialect == "postgresql":
+            transaction.run_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        else:
+            things = transaction.all("SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'index'")
+            for kind, name in things:
+                transaction.run(f"DROP {kind} {name}")
+        run_migrations(transaction.connection)
+    assert made(store) == straight
 
 
 def test_upgrading_again_changes_nothing(store: Store) -> None:
