@@ -25,6 +25,7 @@ from hub.source.rest import RestTransport
 from hub.store.migrate import upgrade
 from hub.store.store import Transaction
 from hub.sync.decide import Decider
+from hub.sync.prepare import Preparer
 from hub.sync.run import RunOptions
 
 __all__ = ["Stages"]
@@ -65,15 +66,16 @@ def main(folder: str, records: str, *options: str) -> None:
     stages.around(Client, "send", "http request")
     stages.around(Envelope, "split", "split the page")
     stages.around(RestTransport, "fetch", "fetch, rest of it")
-    stages.around(Decider, "digest", "digest of the page")
-    stages.around(Decider, "recall", "recall the page")
-    stages.around(Decider, "records", "hash and identify")
-    stages.around(Decider, "known", "look up by id")
-    stages.around(Decider, "decide", "decide, without mapping")
+    stages.around(Preparer, "prepare", "hash; rest of preparing")
+    stages.around(Preparer, "_digest", "digest of the page")
+    stages.around(Preparer, "_recall", "recall the page")
+    stages.around(Preparer, "records", "identify")
+    stages.around(Preparer, "known", "look up by native id")
+    stages.around(Decider, "decide", "decide")
     stages.around(Decider, "_page_write", "make the page's write plan")
     stages.around(Mapper, "map", "map (with timer)")
     stages.around(run, "write_page", "transaction, rest of it")
-    stages.around(write, "_sealed", "seal raw, people and marks")
+    stages.around(write, "_sealed", "seal raw and people")
     stages.around(write, "_write_new", "make the rows to insert")
     stages.around(write, "append_changes", "feed rows")
     stages.around(write, "_write_progress", "state, run, page, seen")

@@ -219,10 +219,10 @@ class IncidentIds:
     def __init__(self, source_key: str, stream: str) -> None:
         self._begun = hashlib.sha256(msgspec.json.encode([source_key, stream])[:-1] + b",")
 
-    def of(self, native_id: bytes) -> str:
+    def of(self, native_id: str) -> str:
         """The stable id of a record. `native_id` is JSON text: a string with its quotes, a number, or an array."""
         digest = self._begun.copy()
-        digest.update(native_id + b"]")
+        digest.update(f"{native_id}]".encode())
         high, low, last = _FIRST_17_BYTES(digest.digest())
         pairs = _PAIRS
         return (
@@ -235,4 +235,4 @@ class IncidentIds:
 
 def incident_id(source_key: str, stream: str, native_id: str) -> str:
     """The stable id of one record; see `IncidentIds`."""
-    return IncidentIds(source_key, stream).of(native_id.encode())
+    return IncidentIds(source_key, stream).of(native_id)

@@ -17,6 +17,7 @@ from hub.schedule.plan import Planned, plan, register
 from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
 from hub.source.stream import Stream
 from hub.store.due import hasten, resume_interrupted, settled_keys
+from hub.store.filling import make_read_indices
 from hub.store.leases import free_dead
 from hub.store.retention import prune
 from hub.store.store import Transaction
@@ -94,6 +95,7 @@ class Planner:
         wanted = [*planned_streams(hub), *_planned_pruning(hub)]
         self._wanted = {item.key: item for item in wanted}
         self._keys = {item.source: hub.key(item.source) for item in wanted if item.source}
+        make_read_indices(hub.store)
         register(hub.store, wanted, hub.settings.defaults.zone, now())
         if hub.settings.engine.kind == "inprocess":
             # Tickets lived in the memory of a process that is gone; a queue keeps them by itself.

@@ -1,6 +1,6 @@
 """Sealing what must not be readable in the database file: raw pages, people, tokens.
 
-One secret of 32 bytes (`secrets/store.key`); the keys for sealing and for searching are derived from it (HKDF-SHA256).
+One secret of 32 bytes (`secrets/store.key`); the key for sealing is derived from it (HKDF-SHA256).
 Every sealed raw page stands beside the id of the key that sealed it.
 """
 
@@ -30,13 +30,12 @@ _NONCE = 12
 
 
 class Keyring:
-    """Seals and opens blobs, makes search marks. `secret`: the store's 32 bytes. `other`: a second secret whose blobs can be
+    """Seals and opens blobs. `secret`: the store's 32 bytes. `other`: a second secret whose blobs can be
     opened as well, while a rotation from one to the other is under way."""
 
     def __init__(self, secret: bytes, other: bytes | None = None) -> None:
         self.key_id = _key_id(secret)
         self._seal = AESGCM(_derive(secret, b"seal"))
-        self._search = keyed_marks(_derive(secret, b"search"))
         self._opens = [self._seal] + ([AESGCM(_derive(other, b"seal"))] if other is not None else [])
         self.key_ids = (self.key_id, *([_key_id(other)] if other is not None else []))
 
@@ -55,13 +54,10 @@ class Keyring:
             return msgspec.msgpack.decode(zstd.decompress(packed), type=type_)
         raise StoreError("a sealed {purpose} cannot be opened with this key", purpose=purpose)
 
-    def mark(self, text: str) -> bytes:
-        """Eight bytes by which a name, phone or ID number can be found again without storing it."""
-        return self._search(text)
-
 
 def keyed_marks(key: bytes) -> Callable[[str], bytes]:
-    """BLAKE2b of a text, blanks at its ends and case left aside, under a key of 32 bytes; 8 bytes."""
+    """Makes eight bytes by which a name, phone or ID number is known again without being stored: BLAKE2b of the text, blanks at
+    its ends and case left aside, under a key of 32 bytes."""
     begun = hashlib.blake2b(digest_size=8, key=key)
 
     def mark(text: str) -> bytes:

@@ -14,7 +14,7 @@ from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
 from hub.store.crypto import keyed_marks
 from hub.store.page import RawPage
-from hub.store.people import holds_mark, sealed_people, searchable
+from hub.store.people import searchable
 from hub.store.raw import OpenPage, open_page
 from hub.store.store import Store, Transaction
 
@@ -47,7 +47,9 @@ class Erased:
 def find_person(store: Store, text: str) -> list[PersonPlace]:
     """Every record in which a person has exactly this name, phone, ID number or account (case and outer blanks left aside)."""
     places = [
-        (number, index, people) for number, page in _pages_with(store, text) for index, people in _matches(page, text)
+        (number, index, people)
+        for number, page in _pages_with(store, text)
+        for index, people in _matches(page.people, text)
     ]
     with store.read() as transaction:
         found = transaction.all(
@@ -71,7 +73,7 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
         transaction.run("INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark(text), now))
     records = pages = 0
     for number, page in list(_pages_with(store, text)):
-        hits = list(_matches(page, text))
+        hits = list(_matches(page.people, text))
         for index, people in hits:
             _strike(page, index, people)
         _store_page(store, number, page)
@@ -95,21 +97,22 @@ def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
 
 
 def _pages_with(store: Store, text: str) -> Iterator[tuple[int, OpenPage]]:
-    """Raw pages whose marks have this text. A million people are 8 MB of marks: they are simply read through."""
-    wanted = store.keyring.mark(text)
+    """Raw pages that name somebody so. The people of every page are opened for it, a second for a million of them: nothing lies
+    in the store by which somebody could be found without its key."""
     with store.read() as transaction:
         numbers = [
             row[0]
-            for batch in transaction.stream("SELECT id, marks FROM raw_page WHERE marks IS NOT NULL", size=200)
+            for batch in transaction.stream("SELECT id, people FROM raw_page WHERE people IS NOT NULL", size=200)
             for row in batch
-            if holds_mark(row[1], wanted)
+            if any(_matches(store.keyring.open(row[1], "people", list[list[PersonRecord]]), text))
         ]
     return ((number, open_page(store, number)) for number in numbers)
 
 
-def _matches(page: OpenPage, text: str) -> Iterator[tuple[int, list[PersonRecord]]]:
+def _matches(people_of_page: list[list[PersonRecord]], text: str) -> Iterator[tuple[int, list[PersonRecord]]]:
+    """Those who have this name, phone, ID number or account, with their record's place in the page."""
     wanted = text.strip().upper()
-    for index, people in enumerate(page.people):
+    for index, people in enumerate(people_of_page):
         hit = [person for person in people if wanted in (item.strip().upper() for item in searchable(person))]
         if hit:
             yield index, hit
@@ -137,11 +140,11 @@ def _without(raw: bytes, text: str) -> bytes:
 
 
 def _store_page(store: Store, number: int, page: OpenPage) -> None:
-    people, marks = sealed_people(store.keyring, page.people)
+    keyring = store.keyring
     with store.write() as transaction:
         transaction.run(
-            "UPDATE raw_page SET body = ?, people = ?, marks = ?, key_id = ? WHERE id = ?",
-            (store.keyring.seal(page.slices, "raw page"), people, marks, store.keyring.key_id, number),
+            "UPDATE raw_page SET body = ?, people = ?, key_id = ? WHERE id = ?",
+            (keyring.seal(page.slices, "raw page"), keyring.seal(page.people, "people"), keyring.key_id, number),
         )
 
 

@@ -33,6 +33,7 @@ _FULL = ", ".join((*_STATE, *MAPPED_COLUMNS))
 class Known(NamedTuple):
     """The little that decides whether a record must be looked at. `deleted_at` is epoch ms."""
 
+    id: str
     key: int
     raw_hash: bytes
     deleted_at: int | None
@@ -62,11 +63,12 @@ class Full:
     list_hash: bytes | None
 
 
-def known(transaction: Transaction, ids: Sequence[str]) -> dict[str, Known]:
-    """The stored incidents among these ids."""
+def known(transaction: Transaction, source: str, stream: str, native_ids: Sequence[str]) -> dict[str, Known]:
+    """The stored incidents of a stream among these native ids, by native id."""
     rows = transaction.all(
-        f"SELECT id, key, raw_hash, deleted_at, list_hash FROM incident WHERE {transaction.any_of('id')}",
-        (transaction.list_value(ids),),
+        "SELECT native_id, id, key, raw_hash, deleted_at, list_hash FROM incident"
+        f" WHERE source = ? AND stream = ? AND {transaction.any_of('native_id')}",
+        (source, stream, transaction.list_value(native_ids)),
     )
     return {row[0]: Known(*row[1:]) for row in rows}
 

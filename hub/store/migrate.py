@@ -12,7 +12,7 @@ from hub.errors import StoreVersionError
 from hub.store.schema import create_schema, stamp
 from hub.store.store import Store, Transaction, translated
 
-__all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "run_migrations", "upgrade"]
+__all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "upgrade"]
 
 
 #: Alembic keeps what it works on in a module.
@@ -81,14 +81,14 @@ def _migrate(store: Store) -> None:
 
 def _bring_up(connection: Connection, found: str | None) -> None:
     if found is None:
-        # Alembic would make the same (a test holds that) at 12 MB and a seventh of a second for being imported.
+        # Alembic would cost 12 MB and a seventh of a second for being imported.
         create_schema(connection)
         stamp(connection, newest_schema())
     elif found != newest_schema():
-        run_migrations(connection)
+        _run_migrations(connection)
 
 
-def run_migrations(connection: Connection) -> None:
+def _run_migrations(connection: Connection) -> None:
     """Alembic's part: what is missing, in the transaction of this connection."""
     from alembic import command
     from alembic.config import Config

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.errors import MisconfiguredError
-from hub.mapping.values import PersonRecord
 from hub.store.crypto import Keyring
-from hub.store.people import sealed_people
 from hub.store.store import Store, Transaction
 
 __all__ = ["key_of", "rotate"]
@@ -37,7 +35,7 @@ def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:
                 "SELECT id, body, people FROM raw_page WHERE key_id <> ? ORDER BY id LIMIT ?", (new.key_id, _BATCH)
             )
             transaction.run_many(
-                "UPDATE raw_page SET body = ?, people = ?, marks = ?, key_id = ? WHERE id = ?",
+                "UPDATE raw_page SET body = ?, people = ?, key_id = ? WHERE id = ?",
                 [(*_resealed(new, row[1], row[2]), new.key_id, row[0]) for row in rows],
             )
             if not rows:
@@ -48,11 +46,11 @@ def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:
     return done
 
 
-def _resealed(new: Keyring, body: bytes, people: bytes | None) -> tuple[Any, Any, Any]:
-    sealed = new.seal(new.open(body, "raw page", list[bytes]), "raw page")
-    if people is None:
-        return sealed, None, None
-    return sealed, *sealed_people(new, new.open(people, "people", list[list[PersonRecord]]))
+def _resealed(new: Keyring, body: bytes, people: bytes | None) -> tuple[bytes, bytes | None]:
+    return (
+        new.seal(new.open(body, "raw page", list[bytes]), "raw page"),
+        None if people is None else new.seal(new.open(people, "people", list[Any]), "people"),
+    )
 
 
 def _finish(transaction: Transaction, new: Keyring) -> None:

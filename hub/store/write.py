@@ -15,7 +15,6 @@ from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
-from hub.store.people import sealed_people
 from hub.store.store import ConflictError, Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS, incident
 
@@ -49,8 +48,7 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
         _write_updates(transaction, page, raw_page, keys)
         for number, people in page.people.items():
             transaction.run(
-                "UPDATE raw_page SET people = ?, marks = ? WHERE id = ?",
-                (*sealed_people(store.keyring, people), number),
+                "UPDATE raw_page SET people = ? WHERE id = ?", (store.keyring.seal(people, "people"), number)
             )
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
@@ -93,20 +91,15 @@ def _fields(names: tuple[str, ...]) -> str | None:
     return msgspec.json.encode(names).decode() if names else None
 
 
-def _sealed(store: Store, raw: RawPage) -> tuple[bytes, bytes | None, bytes | None]:
-    """Body, people and search marks of a page, sealed before the transaction so that the lock is held for less."""
+def _sealed(store: Store, raw: RawPage) -> tuple[bytes | None, bytes]:
+    """People and body of a page, sealed before the transaction so that the lock is held for less."""
     keyring = store.keyring
     if not raw.slices:
-        return b"", None, None
-    body = keyring.seal(raw.slices, "raw page")
-    if not any(raw.people):
-        return body, None, None
-    return body, *sealed_people(store.keyring, raw.people)
+        return None, b""
+    return keyring.seal(raw.people, "people") if any(raw.people) else None, keyring.seal(raw.slices, "raw page")
 
 
-def _write_raw(
-    transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes, bytes | None, bytes | None]
-) -> int:
+def _write_raw(transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes | None, bytes]) -> int:
     # Shared lock: a rotation of the key cannot end between this look and the commit.
     lock = " FOR SHARE" if transaction.dialect == "postgresql" else ""
     bound = transaction.one(f"SELECT value FROM meta WHERE name = 'key_id'{lock}")
@@ -115,7 +108,7 @@ def _write_raw(
     number = _allocate(transaction, "raw_page", 1)
     columns = (
         "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id",
-        "body", "people", "marks",
+        "people", "body",
     )  # fmt: skip
     row = (
         number, page.source, page.stream, page.run, page.now, page.raw.source_clock, page.raw.mapping, page.raw.zone,

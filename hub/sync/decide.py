@@ -1,33 +1,29 @@
 """Deciding a page: which of its records are unchanged, new, changed, stale or bad. Reads the store, writes nothing."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
-
+from hub.incident import IncidentIds
 from hub.mapping.compile import MAPPED_COLUMNS
-from hub.mapping.mapping import Mapped, Mapper, UnmappableError
-from hub.mapping.values import BadValueError, PersonRecord
+from hub.mapping.mapping import Mapped
+from hub.mapping.values import PersonRecord
 from hub.source.stream import Page
-from hub.store.known import Known, doubted, full_rows, known, known_quarantine, old_hashes, stale_runs
-from hub.store.known_pages import find_page, page_digest
+from hub.store.known import doubted, full_rows, known_quarantine, old_hashes, stale_runs
 from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
 from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
 from hub.sync.draft import Current, Draft, Record
-from hub.sync.identity import Head, HeadReader, NoIdentityError
+from hub.sync.identity import Head
 from hub.sync.job import StreamJob
+from hub.sync.prepare import Prepared, Preparer
 from hub.sync.versions import UPDATED_AT, Verdict, changed_fields, judge
 
 __all__ = ["Decider"]
 
 
 class Decider:
-    """Decides the pages of one run, one after the other."""
+    """Decides the pages of one run, one after the other. `preparer` is its own, for what cannot be done ahead."""
 
     def __init__(self, store: Store, job: StreamJob, run: str) -> None:
         self._store, self._job, self._run = store, job, run
-        self._heads: dict[str, HeadReader] = {}
-        self._mappers: dict[tuple[str, str], Mapper] = {}
-        self._cursor = job.cursor_reader()
+        self._identity = IncidentIds(job.key, job.stream.name).of
         self._waiting = {
             entry.native_id
             for entry in list_quarantine(store, source=job.key, stream=job.stream.name)
@@ -35,123 +31,72 @@ class Decider:
         }
         with store.read() as transaction:
             self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
+        self.preparer = self.another_preparer()
 
-    @staticmethod
-    def hashes(page: Page) -> list[bytes]:
-        """The SHA-256 of every row of a page."""
-        sha256 = hashlib.sha256
-        return [sha256(raw).digest() for raw in page.rows]
+    def another_preparer(self) -> Preparer:
+        """For another thread. While an older version was shown last, a record seen unchanged matters: no page is recalled."""
+        return Preparer(self._store, self._job, recalls=not self._doubted)
 
-    def records(self, page: Page, hashes: Sequence[bytes] | None = None) -> list[Record]:
-        """Hash (unless that is done) and identify every record of a page; one without identity carries the problem instead."""
-        reshape, reader = self._job.stream.reshape, self._head_reader(page.mapping)
-        records = []
-        for raw, raw_hash in zip(page.rows, hashes or self.hashes(page), strict=True):
-            flat, head, problem = raw, None, ""
-            try:
-                flat = reshape(raw) if reshape else raw
-                head = reader.read(flat)
-            except NoIdentityError as error:
-                problem = str(error)
-            except Exception as error:
-                # A connector's own code: whatever it stumbles over is the record's fault and stops nothing else.
-                flat, problem = raw, f"cannot be reshaped ({type(error).__name__})"
-            records.append(Record(raw, flat, raw_hash, head, problem))
-        records += [Record(bad.raw, bad.raw, hashlib.sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
-        return records
-
-    def digest(self, page: Page, hashes: Sequence[bytes]) -> bytes | None:
-        """What the page is recalled by. None for rows of a log, which are versions, and for list rows: details count there."""
-        stream = self._job.stream
-        return None if stream.log or stream.two_step else page_digest(page, hashes)
-
-    def recall(self, digest: bytes | None) -> list[int] | None:
-        """The incident keys of a page's records if it was read before and nothing of it changed here; else None."""
-        if digest is None or self._doubted:
-            return None
-        with self._store.read() as transaction:
-            return find_page(transaction, self._job.key, self._job.stream.name, digest)
-
-    def unchanged(self, page: Page, keys: list[int], now: int, digest: bytes | None) -> PageWrite:
-        """What has to be written for a page that was recalled."""
-        draft = Draft(seen=list(keys), recalled=True)
-        draft.counts.fetched = draft.counts.unchanged = len(keys)
-        return self._page_write(draft, page, now, digest)
-
-    def changed_at(self, head: Head) -> int | None:
-        """When the row of a log was written, epoch ms; None if it does not say."""
-        try:
-            return self._cursor(head.changed)
-        except BadValueError:
-            return None
-
-    def known(self, records: Iterable[Record]) -> dict[str, Known]:
-        """What the store has of these records."""
-        with self._store.read() as transaction:
-            return known(transaction, [record.head.id for record in records if record.head is not None])
-
-    def decide(
-        self, page: Page, records: list[Record], stored: dict[str, Known], now: int, digest: bytes | None = None
-    ) -> PageWrite:
+    def decide(self, prepared: Prepared, now: int) -> PageWrite:
         """Everything that has to be written for this page. May be called again after a conflict."""
         draft = Draft()
-        draft.counts.fetched = len(records)
-        looked_at = self._skip_unchanged(draft, records, stored)
-        if looked_at:
-            self._look(draft, page, looked_at, stored)
-        return self._page_write(draft, page, now, digest)
+        if prepared.keys is not None:
+            draft.seen, draft.recalled = list(prepared.keys), True
+            draft.counts.fetched = draft.counts.unchanged = len(prepared.keys)
+        else:
+            draft.counts.fetched = len(prepared.records)
+            looked_at = self._skip_unchanged(draft, prepared)
+            if looked_at:
+                self._look(draft, prepared, looked_at)
+        return self._page_write(draft, prepared.page, now, prepared.digest)
 
-    def _skip_unchanged(
-        self, draft: Draft, records: list[Record], stored: dict[str, Known]
-    ) -> list[tuple[int, Record]]:
+    def _skip_unchanged(self, draft: Draft, prepared: Prepared) -> list[tuple[int, Record]]:
         """Count what the store holds byte for byte; the others, with their place in the seen list."""
+        stored, records = prepared.stored, prepared.records
+        if not stored:
+            draft.seen = [-1] * len(records)
+            return list(enumerate(records))
         looked_at = []
         touched = set()
         for slot, record in enumerate(records):
             head = record.head
-            found = stored.get(head.id) if head is not None else None
+            found = stored.get(head.native_id) if head is not None else None
             draft.seen.append(found.key if found is not None else -1)
             if head is not None:
                 if found is not None and found.raw_hash == record.raw_hash:
                     if found.key in self._doubted:
                         draft.confirmed.add(found.key)
                     known_so = found.deleted == head.withdrawn and found.list_hash == record.listed
-                    if known_so and head.id not in touched:
+                    if known_so and head.native_id not in touched:
                         continue
-                touched.add(head.id)
+                touched.add(head.native_id)
             looked_at.append((slot, record))
         draft.counts.unchanged = len(records) - len(looked_at)
         return looked_at
 
-    def _look(self, draft: Draft, page: Page, looked_at: list[tuple[int, Record]], stored: dict[str, Known]) -> None:
+    def _look(self, draft: Draft, prepared: Prepared, looked_at: list[tuple[int, Record]]) -> None:
         heads = [record.head for _, record in looked_at if record.head is not None]
-        keys = [stored[head.id].key for head in heads if head.id in stored]
-        with self._store.read() as transaction:
-            full = full_rows(transaction, keys)
-            stale = stale_runs(transaction, keys)
-            history = old_hashes(transaction, keys)
-        for head in heads:
-            if head.id in stored and stored[head.id].key in full:
-                item = full[stored[head.id].key]
-                draft.current[head.id] = Current(
-                    head,
-                    item.row,
-                    item.revision,
-                    item.raw_hash,
-                    None,
-                    item.deletion,
-                    stored[head.id].list_hash,
-                    item,
-                    -1,
-                )
-        mapper = self._mapper(page.mapping, page.zone)
+        known_heads = [(head, prepared.stored[head.native_id]) for head in heads if head.native_id in prepared.stored]
+        stale: dict[tuple[int, bytes], str] = {}
+        history: set[tuple[int, bytes]] = set()
+        if known_heads:
+            keys = [found.key for _, found in known_heads]
+            with self._store.read() as transaction:
+                full = full_rows(transaction, keys)
+                stale = stale_runs(transaction, keys)
+                history = old_hashes(transaction, keys)
+            for head, found in known_heads:
+                if (item := full.get(found.key)) is not None:
+                    draft.current[head.native_id] = Current(
+                        head, found.id, item.row, item.revision, item.raw_hash, None, item.deletion, found.list_hash, item, -1
+                    )  # fmt: skip
         for slot, record in looked_at:
-            self._one(draft, mapper, slot, record, stale, history)
+            self._one(draft, prepared.page, slot, record, stale, history)
 
     def _one(
         self,
         draft: Draft,
-        mapper: Mapper,
+        page: Page,
         slot: int,
         record: Record,
         stale: dict[tuple[int, bytes], str],
@@ -162,18 +107,18 @@ class Decider:
             draft.unidentified = draft.unidentified or head is None
             self._set_aside(draft, record, record.problem)
             return
-        current = draft.current.get(head.id)
+        current = draft.current.get(head.native_id)
         if current is None:
-            if (mapped := self._mapped(draft, mapper, record, head)) is not None:
+            if (mapped := self._mapped(draft, page, record, head, None)) is not None:
                 self._insert(draft, record, head, mapped, slot)
             return
         key = current.stored.key if current.stored else None
         version = (key, record.raw_hash) if key is not None else None
-        old = version in history or version in stale or (head.id, record.raw_hash) in draft.past
+        old = version in history or version in stale or (current.id, record.raw_hash) in draft.past
         if head.withdrawn:
             self._withdraw(draft, record, head, current, repeated=old and self._job.stream.log)
             return
-        if (mapped := self._mapped(draft, mapper, record, head)) is None:
+        if (mapped := self._mapped(draft, page, record, head, current)) is None:
             return
         verdict = judge(
             row=mapped.row,
@@ -193,20 +138,23 @@ class Decider:
         elif verdict is Verdict.RAW_ONLY:
             self._refresh(draft, record, current, mapped.people)
 
-    def _mapped(self, draft: Draft, mapper: Mapper, record: Record, head: Head) -> Mapped | None:
+    def _mapped(self, draft: Draft, page: Page, record: Record, head: Head, current: Current | None) -> Mapped | None:
         """The record in the store's terms; None if it cannot be mapped and was counted as what it then is."""
-        try:
-            mapped = mapper.map(record.flat)
-        except UnmappableError as error:
+        if record.mapped is None:
+            self.preparer.map(page, record)
+        mapped = record.mapped
+        if mapped.__class__ is not Mapped:
             if head.withdrawn:
                 draft.counts.unchanged += 1  # the end of a record that never was here, told by its key alone
             else:
-                self._set_aside(draft, record, str(error))
+                self._set_aside(draft, record, str(mapped))
             return None
-        for gap in mapper.gaps():
-            count, first = draft.gaps.get(gap, (0, head.id))
-            draft.gaps[gap] = (count + 1, first)
-            draft.counts.unmapped += 1
+        if record.gaps:
+            sample = current.id if current is not None else self._identity(head.native_id)
+            for gap in record.gaps:
+                count, first = draft.gaps.get(gap, (0, sample))
+                draft.gaps[gap] = (count + 1, first)
+            draft.counts.unmapped += len(record.gaps)
         return mapped
 
     def _refresh(self, draft: Draft, record: Record, current: Current, people: list[PersonRecord]) -> None:
@@ -238,7 +186,7 @@ class Decider:
         """Carry out the source's own word that a record is gone, unless a newer version says otherwise or a log only
         repeats it: a record that came back with the same timestamp must not go again. That a log ends a record once
         more, later, is a version too: what it says of the time between must not bring the record back."""
-        changed, before = self.changed_at(head), current.row[UPDATED_AT] or 0
+        changed, before = self.preparer.changed_at(head), current.row[UPDATED_AT] or 0
         late = changed is not None and before > changed
         again = current.deletion is not None and not (self._job.stream.log and changed is not None and changed > before)
         if late or repeated or again:
@@ -258,14 +206,15 @@ class Decider:
 
     def _insert(self, draft: Draft, record: Record, head: Head, mapped: Mapped, slot: int) -> None:
         index = draft.keep(record.raw, mapped.people)
+        identity = self._identity(head.native_id)
         deletion = "source" if head.withdrawn else None
-        draft.current[head.id] = Current(
-            head, mapped.row, 1, record.raw_hash, index, deletion, record.listed, None, slot, raw_only=False
+        draft.current[head.native_id] = Current(
+            head, identity, mapped.row, 1, record.raw_hash, index, deletion, record.listed, None, slot, False
         )
         draft.counts.new += 1
         self._good(draft, head)
         draft.counts.tombstoned += deletion is not None
-        draft.changes.append(Change("delete" if deletion else "insert", head.id, 1))
+        draft.changes.append(Change("delete" if deletion else "insert", identity, 1))
 
     def _replace(self, draft: Draft, record: Record, current: Current, mapped: Mapped) -> None:
         fields = changed_fields(current.row, mapped.row)
@@ -279,7 +228,7 @@ class Decider:
     def _archive(self, draft: Draft, current: Current) -> None:
         """The version that is current now becomes history. Its raw record is where this page found or put it."""
         stored, mapping = current.stored, self._job.mapping
-        draft.past.add((current.head.id, current.raw_hash))
+        draft.past.add((current.id, current.raw_hash))
         raw_page, raw_index = None, current.raw_index or 0
         if stored is not None and current.raw_index is None:
             raw_page, raw_index = stored.raw_page, stored.raw_index
@@ -287,7 +236,7 @@ class Decider:
         if stored is not None and current.revision == stored.revision:
             made = (stored.mapping, stored.mapping_version, stored.run, stored.changed_at, stored.deleted_at)
         old = OldVersion(
-            stored.key if stored else None, current.head.id, current.revision, current.row, current.raw_hash,
+            stored.key if stored else None, current.id, current.revision, current.row, current.raw_hash,
             raw_page, raw_index, *made, current.deletion is not None,
         )  # fmt: skip
         draft.old.append(old)
@@ -306,7 +255,7 @@ class Decider:
         current.raw_index = draft.keep(record.raw, people)
         current.raw_only = False
         self._good(draft, current.head)
-        draft.changes.append(Change(op, current.head.id, current.revision, fields))
+        draft.changes.append(Change(op, current.id, current.revision, fields))
 
     def _good(self, draft: Draft, head: Head) -> None:
         """A good version came: bad ones of the record that wait in quarantine are settled by it."""
@@ -331,7 +280,7 @@ class Decider:
             if item.stored is None:
                 write.new.append(
                     NewIncident(
-                        item.head.id, item.head.native_id, item.row, item.revision, item.raw_hash, item.raw_index or 0,
+                        item.id, item.head.native_id, item.row, item.revision, item.raw_hash, item.raw_index or 0,
                         item.listed, item.deletion is not None, item.slot,
                     )
                 )  # fmt: skip
@@ -343,13 +292,3 @@ class Decider:
                     )
                 )  # fmt: skip
         return write
-
-    def _head_reader(self, mapping: str) -> HeadReader:
-        if mapping not in self._heads:
-            self._heads[mapping] = self._job.head_reader(mapping)
-        return self._heads[mapping]
-
-    def _mapper(self, mapping: str, zone: str) -> Mapper:
-        if (mapping, zone) not in self._mappers:
-            self._mappers[mapping, zone] = self._job.mapper(mapping, zone)
-        return self._mappers[mapping, zone]

@@ -1,10 +1,12 @@
 """A page while it is being decided: its records, the versions that are current meanwhile, and what will be written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from hub.mapping.mapping import Mapped, UnmappableError
 from hub.mapping.values import CodeGap, PersonRecord
 from hub.store.known import Full
 from hub.store.page import Change, Counts, OldVersion, Quarantined, StaleVersion
@@ -15,7 +17,8 @@ __all__ = ["Current", "Draft", "Record"]
 
 
 class Record(msgspec.Struct, gc=False):
-    """One record of a page. `raw` is kept byte for byte, `flat` is what is decoded, `listed` the hash of its list row."""
+    """One record of a page. `raw` is kept byte for byte, `flat` is what is decoded, `listed` the hash of its list row; `mapped`
+    is None until it is mapped, with the codes nobody knew in `gaps`."""
 
     raw: bytes
     flat: bytes
@@ -23,6 +26,8 @@ class Record(msgspec.Struct, gc=False):
     head: Head | None
     problem: str = ""
     listed: bytes | None = None
+    mapped: Mapped | UnmappableError | None = None
+    gaps: Sequence[CodeGap] = ()
 
 
 class Current(msgspec.Struct, gc=False):
@@ -30,6 +35,7 @@ class Current(msgspec.Struct, gc=False):
     the stored one."""
 
     head: Head
+    id: str
     row: tuple[Any, ...]
     revision: int
     raw_hash: bytes
@@ -69,16 +75,16 @@ class Draft:
 
     def keep_stale(self, record: Record, current: Current, people: list[PersonRecord], changed: int | None) -> None:
         """Keep a version that does not become current: as history, and to know it when it is read again."""
-        self.past.add((current.head.id, record.raw_hash))
+        self.past.add((current.id, record.raw_hash))
         key, index = current.stored.key if current.stored else None, self.keep(record.raw, people)
-        self.stale.append(StaleVersion(key, current.head.id, record.raw_hash, None, index, changed))
+        self.stale.append(StaleVersion(key, current.id, record.raw_hash, None, index, changed))
 
     def remember(self, current: Current) -> None:
         """Keep the current raw record as history before another takes its place, because a log may repeat it."""
-        self.past.add((current.head.id, current.raw_hash))
+        self.past.add((current.id, current.raw_hash))
         stored, page, index = current.stored, None, current.raw_index or 0
         if stored is not None and current.raw_index is None:
             page, index = stored.raw_page, stored.raw_index
         key = stored.key if stored else None
         at = current.row[UPDATED_AT]
-        self.stale.append(StaleVersion(key, current.head.id, current.raw_hash, page, index, at))
+        self.stale.append(StaleVersion(key, current.id, current.raw_hash, page, index, at))

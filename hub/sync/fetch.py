@@ -35,15 +35,23 @@ class Fetcher:
         self._renew_s = job.lease_ms / 3000
         self.requests = 0
 
-    def pages(self, window: Window, position: Position | None) -> Generator[Page, None, None]:
-        """Page after page of a window. While the caller applies one, the next is already being fetched. Close it."""
-        ahead: Call[Page] | None = self._call(lambda: self._page(window, position))
+    def pages(
+        self, window: Window, position: Position | None, prepare: Callable[[Page], T]
+    ) -> Generator[T, None, None]:
+        """Page after page of a window, prepared. While the caller applies one, the next is already fetched and prepared. Close
+        it."""
+
+        def ask(position: Position | None) -> tuple[Position | None, T]:
+            page = self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))
+            return page.next, prepare(page)
+
+        ahead: Call[tuple[Position | None, T]] | None = self._call(lambda: ask(position))
         try:
             while ahead is not None:
-                page = ahead.result(self._hold, self._renew_s)
-                more = page.next is not None
-                ahead = self._call(partial(self._page, window, page.next)) if more and not self._stop.is_set() else None
-                yield page
+                following, prepared = ahead.result(self._hold, self._renew_s)
+                more = following is not None
+                ahead = self._call(partial(ask, following)) if more and not self._stop.is_set() else None
+                yield prepared
                 if more and ahead is None:
                     raise InterruptedByOperatorError(
                         "stopped after a whole page", remedy="the next run goes on from there"
@@ -74,9 +82,6 @@ class Fetcher:
     def _detail(self, row: bytes) -> Call[bytes]:
         self.requests += 1
         return self._call(lambda: self._patiently(lambda: self._job.transport.detail(self._job.stream, row)))
-
-    def _page(self, window: Window, position: Position | None) -> Page:
-        return self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))
 
     def _call(self, work: Callable[[], T]) -> Call[T]:
         """All attempts at a page, in a thread of their own; one request's deadline is the grace of the whole."""

@@ -1,4 +1,4 @@
-"""Who a raw record is, read without decoding the rest of it: native id, incident id, and what an exchange log says of it."""
+"""Who a raw record is, read without decoding the rest of it: its native id, and what an exchange log says of it."""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from hub.incident import IncidentIds
 from hub.mapping.record import Tree
 from hub.mapping.transforms import text_of
 from hub.mapping.values import Leaf
@@ -24,7 +23,6 @@ class NoIdentityError(ValueError):
 class Head(msgspec.Struct, frozen=True, gc=False):
     """`native_id` is JSON text. `withdrawn`: the source says it is gone; `changed`: the cursor's leaf, for such records."""
 
-    id: str
     native_id: str
     withdrawn: bool
     changed: Leaf
@@ -35,14 +33,11 @@ class HeadReader:
 
     def __init__(
         self,
-        source_key: str,
-        stream: str,
         id_paths: tuple[str, ...],
         operation: str | None,
         deletes: tuple[str, ...],
         cursor: str | None,
     ) -> None:
-        self._identity = IncidentIds(source_key, stream).of
         self._deletes = frozenset(deletes) if operation else frozenset()
         tree = Tree()
         for path in id_paths:
@@ -71,11 +66,10 @@ class HeadReader:
             native_id = _ENCODE(part) if part.__class__ is str and part else self._native_id([part])
         else:
             native_id = self._native_id([get(record) for get in self._ids])
-        identity = self._identity(native_id)
         if self._operation is None:
-            return Head(identity, native_id.decode(), False, None)
+            return Head(native_id.decode(), False, None)
         withdrawn = text_of(self._operation(record)) in self._deletes
-        return Head(identity, native_id.decode(), withdrawn, self._cursor(record) if self._cursor else None)
+        return Head(native_id.decode(), withdrawn, self._cursor(record) if self._cursor else None)
 
     def _native_id(self, parts: list[Leaf]) -> bytes:
         for part in parts:

@@ -61,7 +61,7 @@ class StreamJob:
         stream = self.stream
         paths = stream.id_paths or self.mapping_of(page_mapping).file.native_id
         cursor = stream.cursor.path if stream.cursor else None
-        return HeadReader(self.key, stream.name, paths, stream.operation, stream.deletes, cursor)
+        return HeadReader(paths, stream.operation, stream.deletes, cursor)
 
     def cursor_reader(self) -> Callable[[Leaf], int | None]:
         """From the cursor's leaf to epoch ms."""

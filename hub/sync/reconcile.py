@@ -11,10 +11,10 @@ from hub.errors import BreachedError, HubError, MisconfiguredError, Outcome
 from hub.source.stream import Window
 from hub.store.known import Known, changed_within
 from hub.store.store import Store
-from hub.sync.decide import Decider
 from hub.sync.fetch import Fetcher
 from hub.sync.identity import Head
 from hub.sync.job import StreamJob
+from hub.sync.prepare import Preparer
 
 __all__ = ["Reconciliation", "reconcile"]
 
@@ -87,25 +87,26 @@ def _compare(
         )  # fmt: skip
     began = now_ms()
     fetcher = Fetcher(job, stop, time.monotonic() + job.settings.run_deadline.total_seconds())
-    decider = Decider(store, job, "reconcile")
+    preparer = Preparer(store, job, recalls=False)
     shown: dict[str, _Shown] = {}
-    for page in fetcher.pages(Window(found.since, found.until, job.partition), None):
+    for page in fetcher.pages(Window(found.since, found.until, job.partition), None, lambda page: page):
         found.said = page.total if found.said is None else found.said
-        records = decider.records(page)
-        stored = decider.known(records)
+        records = preparer.records(page)
+        stored = preparer.known(records)
         for record in records:
             if record.head is None:
                 found.unreadable += 1
                 continue
-            one = _Shown(record.head, record.raw_hash, stored.get(record.head.id), decider.changed_at(record.head))
-            former = shown.get(record.head.id)
+            native_id = record.head.native_id
+            one = _Shown(record.head, record.raw_hash, stored.get(native_id), preparer.changed_at(record.head))
+            former = shown.get(native_id)
             if former is None or not one.older_than(former):
-                shown[record.head.id] = one
+                shown[native_id] = one
         progress(len(shown))
     # A log shows every version: only the last word on a record counts, and that may be its withdrawal.
-    seen = {identity for identity, one in shown.items() if not one.head.withdrawn}
-    for identity in seen:
-        _note(job, found, shown[identity])
+    seen = [one for one in shown.values() if not one.head.withdrawn]
+    for one in seen:
+        _note(job, found, one)
     found.upstream = len(seen)
     field_name = job.stream.window_field or "source_updated_at"
     with store.read() as transaction:
@@ -113,7 +114,7 @@ def _compare(
             transaction, job.key, job.stream.name, field_name, _ms(found.since), _ms(found.until), began
         )
     found.stored = len(held_ids)
-    extra = sorted(held_ids - seen)
+    extra = sorted(held_ids - {one.held.id for one in seen if one.held is not None})
     found.extra_count, found.extra = len(extra), extra[:_NAMED]
     if found.missing_count or found.outdated_count or found.extra_count:
         found.outcome = Outcome.BREACHED

@@ -48,8 +48,7 @@ def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner
 def _one(store: Store, job: StreamJob, entry: QuarantineRow, decider: Decider, lease: Lease, result: RunResult) -> None:
     raw = quarantined_raw(store, entry.id)
     page = Page(rows=[raw.raw], next=None, requests=0, mapping=raw.mapping, zone=raw.zone)
-    records = decider.records(page)
-    write = decider.decide(page, records, decider.known(records), now_ms())
+    write = decider.decide(decider.preparer.prepare(page), now_ms())
     write.number = result.pages
     write.raw = replace(write.raw, origin=f"quarantine {entry.id}")
     write_page(store, lease, write)

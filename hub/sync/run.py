@@ -25,7 +25,6 @@ from hub.errors import (
 )  # fmt: skip
 from hub.source.stream import FileMark, Page
 from hub.store import leases, runs
-from hub.store.known import Known
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine
 from hub.store.state import read_state
@@ -33,10 +32,10 @@ from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.conclude import conclude, give_up
 from hub.sync.decide import Decider
-from hub.sync.draft import Record
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
+from hub.sync.prepare import Prepared, Preparer
 from hub.sync.reading import FULL_REFRESH, Mode, Reading, begin, begin_backfill, following, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
@@ -173,12 +172,13 @@ class StreamRun:
         deadline = time.monotonic() + job.settings.run_deadline.total_seconds()
         fetcher = Fetcher(job, self._stop, deadline, lambda: self._hold(lease))
         decider = Decider(self._store, job, self.result.run_id)
+        prepare = decider.another_preparer().prepare
         while not self._reading.read:
             if self._stop.is_set():
                 raise InterruptedByOperatorError(
                     "stopped between two windows", remedy="the next run goes on from there"
                 )
-            if not self._walk(lease, fetcher, decider):
+            if not self._walk(lease, fetcher, decider, prepare):
                 return
         if lease is not None:
             conclude(self._store, job, lease, self._reading, self.result)
@@ -196,13 +196,18 @@ class StreamRun:
         enumeration = self.result.run_id if not self._partition else ""
         return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=enumeration)
 
-    def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
+    def _walk(
+        self, lease: Lease | None, fetcher: Fetcher, decider: Decider, prepare: Callable[[Page], Prepared]
+    ) -> bool:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
         job, options = self._job, self._options
         budget = job.settings.quarantine_budget
-        with closing(fetcher.pages(window_of(self._reading, self._partition), self._reading.position)) as pages:
-            for page in pages:
-                self._apply(lease, page, fetcher, decider)
+        window, written = window_of(self._reading, self._partition), None
+        with closing(fetcher.pages(window, self._reading.position, prepare)) as pages:
+            for prepared in pages:
+                if written is not None and prepared.meets(written):
+                    prepared = decider.preparer.again(prepared)
+                written = self._apply(lease, prepared, fetcher, decider)
                 counts = self.result.counts
                 if counts.new_quarantined > budget:
                     raise BudgetSpentError(
@@ -217,24 +222,16 @@ class StreamRun:
         if lease is not None:
             leases.renew(self._store, lease, now_ms())
 
-    def _apply(self, lease: Lease | None, page: Page, fetcher: Fetcher, decider: Decider) -> None:
-        """Decide one page and commit it together with how far the reading is."""
+    def _apply(self, lease: Lease | None, prepared: Prepared, fetcher: Fetcher, decider: Decider) -> PageWrite:
+        """Decide one page and commit it together with how far the reading is; what was written."""
         job, result = self._job, self.result
-        hashes = decider.hashes(page)
-        digest = decider.digest(page, hashes)
-        recalled = decider.recall(digest)
-        records = decider.records(page, hashes) if recalled is None else []
-        stored = decider.known(records) if records else {}
         if job.stream.two_step:
             before = fetcher.requests
-            self._details(records, stored, fetcher, decider)
-            page = replace(page, requests=page.requests + fetcher.requests - before)
+            self._details(prepared, fetcher, decider.preparer)
+            prepared.page = replace(prepared.page, requests=prepared.page.requests + fetcher.requests - before)
+        page = prepared.page
         for _ in range(_CONFLICTS):
-            write = (
-                decider.decide(page, records, stored, now_ms(), digest)
-                if recalled is None
-                else decider.unchanged(page, recalled, now_ms(), digest)
-            )
+            write = decider.decide(prepared, now_ms())
             if not write.counts.closed:
                 raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
             if job.hooks.enrich is not None:
@@ -249,7 +246,7 @@ class StreamRun:
                 self._tell_committed(write, head)
                 break
             except ConflictError:
-                stored = decider.known(records)
+                prepared = decider.preparer.again(prepared)
         else:
             raise FailedError(
                 "a page met other writers {times} times", times=_CONFLICTS, remedy="run the command again"
@@ -263,6 +260,7 @@ class StreamRun:
         result.requests += page.requests
         result.pages += 1
         self._progress(result)
+        return write
 
     def _tell_set_aside(self, file: FileMark) -> None:
         self.result.outcome = Outcome.PARTIAL
@@ -294,28 +292,28 @@ class StreamRun:
         return reading
 
     @staticmethod
-    def _details(records: list[Record], stored: dict[str, Known], fetcher: Fetcher, decider: Decider) -> None:
+    def _details(prepared: Prepared, fetcher: Fetcher, preparer: Preparer) -> None:
         """For two-step streams: fetch what the list shows as new or changed; the rest keeps the hash it is known by."""
         wanted = []
-        for record in records:
+        for record in prepared.records:
             if record.head is None:
                 continue
             record.listed = hashlib.sha256(record.raw).digest()
-            found = stored.get(record.head.id)
+            found = prepared.stored.get(record.head.native_id)
             if found is not None and not found.deleted and found.list_hash == record.listed:
                 record.raw_hash = found.raw_hash
                 continue
-            wanted.append((record, record.head.id))
+            wanted.append((record, record.head.native_id))
         with closing(fetcher.details([record.raw for record, _ in wanted])) as details:
-            for (record, identity), detail in zip(wanted, details, strict=True):
+            for (record, native_id), detail in zip(wanted, details, strict=True):
                 if isinstance(detail, EnvelopeError):
                     record.problem = f"its detail: {detail.render()}"
                     continue
-                (full,) = decider.records(Page([detail], None))
+                (full,) = preparer.records(Page([detail], None))
                 record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
                 if full.head is None:
                     record.problem = f"its detail: {full.problem}"
-                elif full.head.id != identity:
+                elif full.head.native_id != native_id:
                     record.problem = "its detail is of another record"
 
     def _tell_committed(self, write: PageWrite, head: int) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from hub.source.budget import HostBudgets
 from hub.source.connector import Connector, SourceContext
 from hub.source.stream import Stream, Transport
 from hub.store.budget import StoreBudgets
+from hub.store.filling import filling
 from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
@@ -144,7 +145,9 @@ class Hub:
         """Run the streams of these sources, `[defaults] workers` at a time; every one is tried. `done` is called after each."""
         stop = stop or threading.Event()
         results: list[RunResult] = []
-        with ThreadPoolExecutor(self.settings.defaults.workers, thread_name_prefix="source") as pool:
+        workers = self.settings.defaults.workers
+        filled = nullcontext() if options.dry_run else filling(self.store)
+        with filled, ThreadPoolExecutor(workers, thread_name_prefix="source") as pool:
             waiting = [pool.submit(self._sync_source, name, options, stream, stop, progress, done) for name in names]
             for finished in as_completed(waiting):
                 results += finished.result()

@@ -12,9 +12,9 @@ from sqlalchemy import inspect
 from hub.errors import StoreVersionError
 from hub.mapping.compile import MAPPED_COLUMNS
 from hub.store.crypto import Keyring
-from hub.store.migrate import check_schema, current_schema, newest_schema, run_migrations, upgrade
+from hub.store.migrate import check_schema, current_schema, newest_schema, upgrade
 from hub.store.store import Store
-from hub.store.tables import INCIDENT_COLUMNS, metadata
+from hub.store.tables import INCIDENT_COLUMNS, incident, metadata
 from hub.store.views import VIEW_COLUMNS
 
 AT = 1_800_000_000_123
@@ -56,17 +56,36 @@ def made(store: Store) -> list[list[object]]:
         return [version, counters, *(transaction.all(statement) for statement in _MADE[store.dialect])]
 
 
-def test_new_store_is_made_as_the_migrations_would_make_it(store: Store) -> None:
-    straight = made(store)
+#: From today's schema back to the one that stores began with.
+_BACK = (
+    "DROP VIEW incident_v1",
+    "DROP VIEW change_v1",
+    "DROP TABLE incident",
+    "ALTER TABLE raw_page ADD COLUMN marks {blob}",
+    "CREATE TABLE incident ({columns}, PRIMARY KEY (key), UNIQUE (id))",
+    "CREATE INDEX incident_by_time ON incident (occurred_at DESC, id DESC)",
+    "CREATE INDEX incident_by_status ON incident (status, town, occurred_at DESC, id DESC)",
+    "CREATE VIEW incident_v1 AS SELECT id, title FROM incident",
+    "CREATE VIEW change_v1 AS SELECT seq FROM change",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
+
+
+def as_it_began(store: Store) -> None:
+    columns = ", ".join(f"{column.name} {column.type.as_generic()}" for column in incident.columns)
+    columns = columns.replace("BLOB", "BYTEA") if store.dialect == "postgresql" else columns
+    blob = "BYTEA" if store.dialect == "postgresql" else "BLOB"
     with store.write() as transaction:
-        if store.dialect == "postgresql":
-            transaction.run_script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        else:
-            things = transaction.all("SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'index'")
-            for kind, name in things:
-                transaction.run(f"DROP {kind} {name}")
-        run_migrations(transaction.connection)
-    assert made(store) == straight
+        for statement in _BACK:
+            transaction.run(statement.format(columns=columns, blob=blob))
+
+
+def test_migrated_store_is_like_a_new_one_and_keeps_its_records(store: Store) -> None:
+    new = made(store)
+    as_it_began(store)
+    insert(store, title="kept", fine=150)
+    assert upgrade(store) == ("0001", newest_schema())
+    assert (made(store), view(store, "title"), str(view(store, "fine"))) == (new, "kept", "1.50")
 
 
 def test_upgrading_again_changes_nothing(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""People: sealed in the database, found by marks, erased for good, and the key that seals them changed under way."""
+"""People: sealed in the database, found and erased for good, and the key that seals them changed under way."""
 
 from contextlib import closing
 from pathlib import Path

@@ -1,12 +1,8 @@
-"""The first schema. While it is the newest, it is what a new store is made with; a second one must freeze it here."""
-
-from alembic import op
-
-from hub.store.schema import create_schema
+"""Where stores began. A new store is made whole at the newest schema (`hub.store.schema`), so nothing runs this any more."""
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    create_schema(op.get_bind())
+    """Nothing: whatever has a schema has at least this one."""

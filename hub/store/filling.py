@@ -1,0 +1,48 @@
+"""A store's first filling: indices that only readers need are left off and made at its end, all at once and in order.
+
+An id is a hash, so each new one lies somewhere else in its index: kept up record by record it costs 15 µs at half a million
+incidents, made at the end 1 µs (benchmarks/LOG.md). Until then readers find everything, only more slowly.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.schema import CreateIndex
+
+from hub.store.store import Store
+from hub.store.tables import read_indices
+
+__all__ = ["filling", "make_read_indices", "missing_read_indices"]
+
+_INDICES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'incident'",
+    "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = 'incident'",
+}
+
+
+@contextmanager
+def filling(store: Store) -> Iterator[None]:
+    """Around work that may fill an empty store. However it ends, the indices are there afterwards; where it is killed, after the
+    next one."""
+    with store.write() as transaction:
+        if transaction.one("SELECT 1 FROM incident LIMIT 1") is None:
+            for name in read_indices(store.dialect):
+                transaction.run(f"DROP INDEX IF EXISTS {name}")
+    try:
+        yield
+    finally:
+        make_read_indices(store)
+
+
+def make_read_indices(store: Store) -> None:
+    """Make those that are missing, each in a transaction of its own."""
+    for name in missing_read_indices(store):
+        with store.write() as transaction:
+            transaction.connection.execute(CreateIndex(read_indices(store.dialect)[name], if_not_exists=True))
+
+
+def missing_read_indices(store: Store) -> list[str]:
+    """Names of the indices that readers have to do without."""
+    with store.read() as transaction:
+        there = {row[0] for row in transaction.all(_INDICES[store.dialect])}
+    return [name for name in read_indices(store.dialect) if name not in there]

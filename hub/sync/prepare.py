@@ -1,0 +1,145 @@
+"""What is done to a page before it is decided, while the page before it is still being stored: hash, identify, look up, map.
+
+Nothing of it depends on what that other page changes, but for the look-up: `StreamRun` repeats it where the two meet.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hub.mapping.mapping import Mapper, UnmappableError
+from hub.mapping.values import BadValueError
+from hub.source.stream import Page
+from hub.store.known import Known, known
+from hub.store.known_pages import find_page, page_digest
+from hub.store.page import PageWrite
+from hub.store.store import Store
+from hub.sync.draft import Record
+from hub.sync.identity import Head, HeadReader, NoIdentityError
+from hub.sync.job import StreamJob
+
+__all__ = ["Prepared", "Preparer"]
+
+
+class Prepared(msgspec.Struct):
+    """A page ready to be decided. `keys`: of its incidents, if it was read before and nothing of it changed here since; then its
+    records are not looked at. `stored`: what the store has of the records, by native id."""
+
+    page: Page
+    digest: bytes | None = None
+    keys: list[int] | None = None
+    records: list[Record] = []
+    stored: dict[str, Known] = {}
+
+    def meets(self, written: PageWrite) -> bool:
+        """Whether what was written for another page meanwhile is on this one too."""
+        updated = {item.key for item in written.updated}
+        if not updated.isdisjoint([found.key for found in self.stored.values()] if self.keys is None else self.keys):
+            return True
+        new = {item.native_id for item in written.new}
+        return any(record.head is not None and record.head.native_id in new for record in self.records)
+
+
+class Preparer:
+    """Prepares pages of one run, one after the other; not shared between threads. `recalls`: whether pages read before count
+    as known."""
+
+    def __init__(self, store: Store, job: StreamJob, *, recalls: bool) -> None:
+        self._store, self._job, self._recalls = store, job, recalls
+        self._cursor = job.cursor_reader()
+        self._heads: dict[str, HeadReader] = {}
+        self._mappers: dict[tuple[str, str], Mapper] = {}
+
+    def prepare(self, page: Page) -> Prepared:
+        """Everything up to mapping; the records of a two-step stream are mapped when their details are there."""
+        hashes = self._hashes(page)
+        digest = self._digest(page, hashes)
+        keys = self._recall(digest)
+        if keys is not None:
+            return Prepared(page, digest, keys)
+        records = self.records(page, hashes)
+        stored = self.known(records)
+        if not self._job.stream.two_step:
+            self._map(page, records, stored)
+        return Prepared(page, digest, None, records, stored)
+
+    def again(self, prepared: Prepared) -> Prepared:
+        """The same page beside what the store holds now."""
+        if prepared.keys is not None:
+            return self.prepare(prepared.page)
+        return msgspec.structs.replace(prepared, stored=self.known(prepared.records))
+
+    def records(self, page: Page, hashes: Sequence[bytes] | None = None) -> list[Record]:
+        """Hash (unless that is done) and identify every record of a page; one without identity carries the problem instead."""
+        reshape, read = self._job.stream.reshape, self._head_reader(page.mapping).read
+        records = []
+        for raw, raw_hash in zip(page.rows, hashes or self._hashes(page), strict=True):
+            flat, head, problem = raw, None, ""
+            try:
+                flat = reshape(raw) if reshape else raw
+                head = read(flat)
+            except NoIdentityError as error:
+                problem = str(error)
+            except Exception as error:
+                # A connector's own code: whatever it stumbles over is the record's fault and stops nothing else.
+                flat, problem = raw, f"cannot be reshaped ({type(error).__name__})"
+            records.append(Record(raw, flat, raw_hash, head, problem))
+        records += [Record(bad.raw, bad.raw, hashlib.sha256(bad.raw).digest(), None, bad.reason) for bad in page.bad]
+        return records
+
+    def known(self, records: Iterable[Record]) -> dict[str, Known]:
+        """What the store has of these records, by native id."""
+        native_ids = [record.head.native_id for record in records if record.head is not None]
+        with self._store.read() as transaction:
+            return known(transaction, self._job.key, self._job.stream.name, native_ids)
+
+    def changed_at(self, head: Head) -> int | None:
+        """When the row of a log was written, epoch ms; None if it does not say."""
+        try:
+            return self._cursor(head.changed)
+        except BadValueError:
+            return None
+
+    def map(self, page: Page, record: Record) -> None:
+        """Put the record's mapped form, or why it has none, and the codes nobody knows beside it."""
+        mapper = self._mapper(page.mapping, page.zone)
+        try:
+            record.mapped = mapper.map(record.flat)
+        except UnmappableError as error:
+            record.mapped = error
+        record.gaps = mapper.gaps()
+
+    def _map(self, page: Page, records: Sequence[Record], stored: dict[str, Known]) -> None:
+        """Map what the store does not hold byte for byte; of a known record's end nothing is read."""
+        for record in records:
+            if record.head is not None and not record.problem:
+                found = stored.get(record.head.native_id)
+                if found is None or not (found.raw_hash == record.raw_hash or record.head.withdrawn):
+                    self.map(page, record)
+
+    @staticmethod
+    def _hashes(page: Page) -> list[bytes]:
+        sha256 = hashlib.sha256
+        return [sha256(raw).digest() for raw in page.rows]
+
+    def _digest(self, page: Page, hashes: Sequence[bytes]) -> bytes | None:
+        """What the page is recalled by. None for rows of a log, which are versions, and for list rows: details count there."""
+        stream = self._job.stream
+        return None if stream.log or stream.two_step else page_digest(page, hashes)
+
+    def _recall(self, digest: bytes | None) -> list[int] | None:
+        if digest is None or not self._recalls:
+            return None
+        with self._store.read() as transaction:
+            return find_page(transaction, self._job.key, self._job.stream.name, digest)
+
+    def _head_reader(self, mapping: str) -> HeadReader:
+        if mapping not in self._heads:
+            self._heads[mapping] = self._job.head_reader(mapping)
+        return self._heads[mapping]
+
+    def _mapper(self, mapping: str, zone: str) -> Mapper:
+        if (mapping, zone) not in self._mappers:
+            self._mappers[mapping, zone] = self._job.mapper(mapping, zone)
+        return self._mappers[mapping, zone]
