@@ -16,7 +16,7 @@ UPSERT = (
 
 def open_database(path: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-8192"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000"):
         database.execute(f"PRAGMA {pragma}")
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'incident'").fetchone():
         own = "id TEXT PRIMARY KEY, raw_hash BLOB, raw_page INTEGER, raw_index INTEGER, seen_at INTEGER"

@@ -35,10 +35,10 @@ def without_people(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[An
     free = "\n".join(filter(None, _free_text(row)))
     for person in people:
         for key in _TOLD:
-            text = person.get(key)
             # One character is no name. In the JSON of steps a quote or backslash stands escaped: such a name is looked for
             # the long way.
-            if text is not None and len(text) > 1 and (text in free or '"' in text or "\\" in text):
+            text = person.get(key, "")
+            if len(text) > 1 and (text in free or (not text.isalnum() and ('"' in text or "\\" in text))):
                 return _masked(row, people)
     return row
 

@@ -110,13 +110,14 @@ class Compiler:
             if specs:
                 self._listed((target,), list_function(self, target, specs))
         for flag, flag_spec in file.flags.items():
-            self._add((), (flag_spec,), _flag_reader(Flag(flag), flag_spec, self.notes))
+            self._flag(Flag(flag), flag_spec)
         return self._parts
 
     def row(self, parts: list[Part]) -> Callable[[Any, Callable[[], str | None]], tuple[Any, ...]]:
         """One function (record, flags) → a tuple in the order of MAPPED_COLUMNS, made of the parts' lines."""
         filled = {target for part in parts for target in part.targets} | {"flags"}
-        values = ["flags()" if name == "flags" else name if name in filled else "None" for name in MAPPED_COLUMNS]
+        flags = f"flags() if {self.scope.bind(self.notes.flags)} else None"
+        values = [flags if name == "flags" else name if name in filled else "None" for name in MAPPED_COLUMNS]
         lines = [line for part in parts for line in part.lines]
         return self.scope.function("record, flags", [*lines, f"return ({', '.join(values)})"])
 
@@ -136,6 +137,8 @@ class Compiler:
         tree = self.tree if tree is None else tree
         for path in spec.paths:
             tree.add(path, optional=spec.optional)
+        if not spec.path and not spec.join and not spec.transform:
+            return self.scope.bind(spec.const[: spec.cut] if spec.const and spec.cut else spec.const)
         leaves = [access(tree, path, root) for path in spec.path or spec.join]
         choose = self._choice(spec)
         return leaves[0] if choose is None else f"{self.scope.bind(choose)}({', '.join(leaves)})"
@@ -193,7 +196,8 @@ class Compiler:
             self._coded(name, spec)
         elif name == "region":
             coded = code_reader(self.table(spec.codes), None, self.notes) if spec.codes else None
-            self._add(("region", "town"), (spec,), region_reader(coded))
+            quick = "(value[:12], value[:9]) if value.__class__ is str and len(value) >= 9" if coded is None else ""
+            self._add(("region", "town"), (spec,), region_reader(coded), quick)
         elif name in _LISTS or spec.codes or spec.split:
             titles = titles_reader(self.table(spec.codes) if spec.codes else None, spec.split, self.notes)
             shown = _json_list if name in _LISTS else _joined_titles
@@ -213,9 +217,11 @@ class Compiler:
         if table.dated and timing:
             at = f"{self.scope.bind(self.instant(timing).read)}({self.expression(timing)})"
             arguments, paths = [arguments[0], *(arguments[1:] or ["None"]), at], (*paths, *timing.paths)
-        if len(arguments) == 1 and not table.dated:
+        if not table.dated:
             ready = self.scope.bind(ready_codes(table).get)
-            quick = f"ready if value.__class__ is str and (ready := {ready}(value)) is not None"
+            known = f"value.__class__ is str and (ready := {ready}(value)) is not None"
+            told = "(ready[0], value, text)" if spec.text is not None else "ready"
+            quick = f"{told} if {'text.__class__ is str and text and ' if spec.text is not None else ''}{known}"
         lines = self.scope.read(
             ", ".join(_CODED[name]), arguments, code_reader(table, Status.UNMAPPED, self.notes, zone), quick
         )
@@ -224,6 +230,18 @@ class Compiler:
     def _subject(self, spec: SubjectSpec) -> None:
         specs = tuple(item or FieldSpec() for item in (spec.name, spec.code, spec.kind, spec.address))
         self._add(_SUBJECT, specs, subject_reader(frozenset(spec.person), self.notes))
+
+    def _flag(self, flag: Flag, spec: FlagSpec) -> None:
+        true = frozenset(spec.true)
+
+        def check(value: Leaf) -> None:
+            if text_of(value) in true:
+                self.notes.flags.append(flag)
+
+        # False equals every zero.
+        never = frozenset({None, ""} if true & {"false", "0", "0.0", "-0.0"} else {None, "", False})
+        test = f"if value not in {self.scope.bind(never)}: {self.scope.bind(check)}(value)"
+        self._parts.append(Part((), spec.paths, [f"value = {self.expression(spec)}", test]))
 
     def _listed(self, targets: tuple[str, ...], function: Callable[[Any], Any]) -> None:
         lines = self.scope.read(", ".join(targets), ["record"], function)
@@ -235,13 +253,3 @@ class Compiler:
         paths = tuple(path for spec in specs for path in spec.paths)
         arguments = [self.expression(spec) for spec in specs]
         self._parts.append(Part(targets, paths, self.scope.read(", ".join(targets), arguments, function, quick)))
-
-
-def _flag_reader(flag: Flag, spec: FlagSpec, notes: Notes) -> Callable[[Leaf], None]:
-    true = frozenset(spec.true)
-
-    def check(value: Leaf) -> None:
-        if value is not None and text_of(value) in true:
-            notes.flags.append(flag)
-
-    return check

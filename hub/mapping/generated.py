@@ -24,13 +24,15 @@ class Scope:
         return name
 
     def read(self, target: str, arguments: Sequence[str], function: Callable[..., Any], quick: str = "") -> list[str]:
-        """Lines that set `target` to `function` of the arguments. `quick` is "result if test" of a single argument, called
-        `value`: where the test holds, the function need not be called."""
+        """Lines that set `target` to `function` of the arguments. `quick` is "result if test" of the first argument, called
+        `value`, and the second, `text`: where the test holds, the function need not be called."""
         name = self.bind(function)
         if not quick:
             call = f"{name}({', '.join(arguments)})"
             return [f"{target} = {call}" if target else call]
-        return [f"value = {arguments[0]}", f"{target} = {quick} else {name}(value)"]
+        names = ("value", "text")[: len(arguments)]
+        lines = [f"{name} = {argument}" for name, argument in zip(names, arguments, strict=True)]
+        return [*lines, f"{target} = {quick} else {name}({', '.join(names)})"]
 
     def function(self, head: str, body: Sequence[str]) -> Callable[..., Any]:
         """The function `head` with these lines."""

@@ -1,6 +1,7 @@
 """Parts of a mapping that make lists: people, steps, attachments, references to other systems, parties."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,8 @@ _NEEDED = {
     "reference_numbers": ("number",),
     "parties": ("name", "code"),
 }
+#: Length of `2026-11-19T09:13:27Z`.
+_WHOLE_SECONDS = 20
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,7 +47,7 @@ def people_function(compiler: "Compiler", spec: PeopleSpec) -> Callable[[Any], N
     lines = [
         *_nature(compiler, tree, spec, "in"),
         f'found = {{"role": {compiler.scope.bind(spec.role)}}}',
-        *[line for key, item in specs.items() for line in _key(compiler, tree, key, item, instants=False)],
+        *[line for key, item in specs.items() for line in _person_key(compiler, tree, key, item)],
         f"if len(found) > 1: {compiler.scope.bind(note)}(found)",
     ]
     return compiler.scope.function("record", [loop, *(f"    {line}" for line in lines)])
@@ -57,40 +60,60 @@ def list_function(compiler: "Compiler", target: str, specs: tuple[EachSpec, ...]
         tree, loop = _elements(compiler, spec.each, spec.split, spec.optional)
         fixed = {key: item.const for key, item in spec.values.items() if item.const is not None and not item.path}
         read = {key: item for key, item in spec.values.items() if key not in fixed}
-        useful = " or ".join(f"{key!r} in found" for key in _NEEDED[target] if key in read)
+        useful = " or ".join(f"its_{key} is not None" for key in _NEEDED[target] if key in read)
+        item = scope.bind(_item_type((*fixed, *read), target))
+        values = ", ".join([*map(scope.bind, fixed.values()), *(f"its_{key}" for key in read)])
         own = [
             *_nature(compiler, tree, spec, "not in"),
-            f"found = {scope.bind(fixed)}.copy()" if fixed else "found = {}",
-            *[line for key, item in read.items() for line in _key(compiler, tree, key, item, instants=True)],
-            f"if {useful or False}: items.append(found)",
+            *[
+                line
+                for key, item in read.items()
+                for line in _key(compiler, tree, key, item, f"its_{key}", instants=True)
+            ],
+            f"if {useful or False}: items.append({item}({values}))",
         ]
         lines += [loop, *(f"    {line}" for line in own)]
     sort = scope.bind(_oldest_first if target == "steps" else list)
     return scope.function("record", [*lines, f"return {scope.bind(_json)}({sort}(items)) if items else None"])
 
 
-def _json(items: list[dict[str, str]]) -> str:
+def _item_type(keys: Collection[str], target: str) -> type[msgspec.Struct]:
+    """An element of a list: null keys are left out of its JSON, the others stand in this order. Every step has an `at`."""
+    names = [*keys, *(["at"] if target == "steps" and "at" not in keys else [])]
+    return msgspec.defstruct("Item", [(name, str | None, None) for name in names], omit_defaults=True, gc=False)
+
+
+def _json(items: list[Any]) -> str:
     return _encode(items).decode()
 
 
-def _oldest_first(steps: list[dict[str, str]]) -> list[dict[str, str]]:
+_at = attrgetter("at")
+
+
+def _oldest_first(steps: list[Any]) -> list[Any]:
     """By time, those without one last. Without its Z an instant stands before the same one with a fraction."""
-    if len(steps) > 1:
-        steps.sort(key=lambda step: step.get("at", "~")[:-1])
+    before = ""
+    for at in map(_at, steps):
+        if at is None or len(at) != _WHOLE_SECONDS or at < before:
+            return sorted(steps, key=lambda step: (step.at or "~")[:-1])
+        before = at
     return steps
 
 
-def _key(compiler: "Compiler", tree: Tree, key: str, spec: FieldSpec, *, instants: bool) -> list[str]:
-    """Lines that put one value of an element into `found`, unless it is null."""
+def _key(compiler: "Compiler", tree: Tree, key: str, spec: FieldSpec, target: str, *, instants: bool) -> list[str]:
+    """Lines that set `target` to one value of an element."""
     scope = compiler.scope
     value = "element" if spec.path == (".",) else compiler.expression(spec, tree, "element")
     if spec.codes:
-        lines = scope.read("value", [value], _coded(compiler, key, spec.codes))
-    elif instants and key in _INSTANT_KEYS:
+        return scope.read(target, [value], _coded(compiler, key, spec.codes))
+    if instants and key in _INSTANT_KEYS:
         instant = compiler.instant(spec)
-        lines = scope.read("value", [value], instant.read_iso, instant.quick_iso(scope))
-    else:
-        lines = scope.read("value", [value], text_of, QUICK_TEXT)
+        return scope.read(target, [value], instant.read_iso, instant.quick_iso(scope))
+    return scope.read(target, [value], text_of, QUICK_TEXT)
+
+
+def _person_key(compiler: "Compiler", tree: Tree, key: str, spec: FieldSpec) -> list[str]:
+    lines = _key(compiler, tree, key, spec, "value", instants=False)
     return [*lines, f"if value is not None: found[{key!r}] = value"]
 
 
@@ -134,5 +157,8 @@ def _elements(compiler: "Compiler", each: str | None, separator: str | None, opt
             raise BadValueError("a list was expected")
         return found
 
-    walked = f"{compiler.scope.bind(elements)}({access(compiler.tree, each, 'record')})"
-    return node, f"for element in {walked}:"
+    found = access(compiler.tree, each, "record")
+    return (
+        node,
+        f"for element in found if (found := {found}).__class__ is list else {compiler.scope.bind(elements)}(found):",
+    )

@@ -51,7 +51,8 @@ class Mapper:
         """Decode and map one (reshaped) record. UnmappableError lists every field that is wrong."""
         notes = self._notes
         notes.flags.clear()
-        notes.people = []
+        people: list[PersonRecord] = []
+        notes.people = people
         try:
             record = self._record.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -68,13 +69,13 @@ class Mapper:
             problems = self._diagnose(record)
             del notes.gaps[before:]
             raise UnmappableError(problems) from None
-        if b"\\u0000" in raw:
+        if b"\\" in raw and b"\\u0000" in raw:
             row = self._without_nul(row, before)
-        if notes.people:
-            row = without_people(row, notes.people)
+        if people:
+            row = without_people(row, people)
         if len(raw) > LONGEST_TEXT:
             row = self._cleaned(row, within_length(row), Flag.TEXT_CUT)
-        return Mapped(row, notes.people)
+        return Mapped(row, people)
 
     def gaps(self) -> list[CodeGap]:
         """The unmapped codes met since the last call."""

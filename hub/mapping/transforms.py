@@ -126,12 +126,14 @@ def subject_reader(
     """A function (name, code, kind, address) → kind, name and code of the subject. A natural person goes to `notes.people`."""
     anything = "*" in person
 
-    def subject(*leaves: Leaf) -> tuple[str | None, str | None, str | None]:
-        name, code, kind, address = map(text_of, leaves)
+    def subject(
+        name: Leaf, code: Leaf, kind: Leaf = None, address: Leaf = None
+    ) -> tuple[str | None, str | None, str | None]:
+        name, code, kind = text_of(name), text_of(code), text_of(kind)
         if name is None and code is None:
             return (None, None, None)
         if kind in person or (kind and anything) or (code and is_id_number(code)):
-            found = {"role": "subject", "name": name, "id_number": code, "address": address}
+            found = {"role": "subject", "name": name, "id_number": code, "address": text_of(address)}
             notes.people.append({key: item for key, item in found.items() if item})
             if code and bad_id_number(code):
                 notes.flags.append(Flag.BAD_ID_NUMBER)
@@ -171,6 +173,7 @@ def bad_credit_code(code: str) -> bool:
     return not uscc.is_valid(code)
 
 
+@lru_cache(maxsize=16384)
 def is_id_number(code: str) -> bool:
     """True if a code is a citizen's ID number by its shape, right or not; a credit code of that shape is none.
 

@@ -4,16 +4,19 @@ An id is a hash, so each new one lies somewhere else in its index: kept up recor
 incidents, made at the end 1 µs (benchmarks/LOG.md). Until then readers find everything, only more slowly.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.schema import CreateIndex
 
+from hub.errors import HubError
 from hub.store.store import Store
 from hub.store.tables import read_indices
 
 __all__ = ["filling", "make_read_indices", "missing_read_indices"]
 
+log = logging.getLogger("hub.store")
 _INDICES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'incident'",
     "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = 'incident'",
@@ -22,16 +25,26 @@ _INDICES = {
 
 @contextmanager
 def filling(store: Store) -> Iterator[None]:
-    """Around work that may fill an empty store. However it ends, the indices are there afterwards; where it is killed, after the
-    next one."""
-    with store.write() as transaction:
+    """Around work that may fill an empty store. However it ends, the indices are there afterwards; where it is killed or the
+    store cannot be reached, after the next one."""
+    with _trouble_is_logged(), store.write() as transaction:
         if transaction.one("SELECT 1 FROM incident LIMIT 1") is None:
             for name in read_indices(store.dialect):
                 transaction.run(f"DROP INDEX IF EXISTS {name}")
     try:
         yield
     finally:
-        make_read_indices(store)
+        with _trouble_is_logged():
+            make_read_indices(store)
+
+
+@contextmanager
+def _trouble_is_logged() -> Iterator[None]:
+    """Indices cost nobody the work itself, which tells by its own outcome what is wrong with the store."""
+    try:
+        yield
+    except HubError as error:
+        log.warning("read indices stay as they are: %s", error, extra={"action": "read_indices"})
 
 
 def make_read_indices(store: Store) -> None:

@@ -227,7 +227,6 @@ def _engine(url: str) -> sqlalchemy.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "cache_size=-8192",
             # A page of an index whose order is not the records' is written anew by nearly every commit: ten commits share a copy.
             "wal_autocheckpoint=8000",
         ):

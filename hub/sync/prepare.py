@@ -53,7 +53,7 @@ class Preparer:
 
     def prepare(self, page: Page) -> Prepared:
         """Everything up to mapping; the records of a two-step stream are mapped when their details are there."""
-        hashes = self._hashes(page)
+        hashes = self.hashes(page)
         digest = self._digest(page, hashes)
         keys = self._recall(digest)
         if keys is not None:
@@ -74,7 +74,7 @@ class Preparer:
         """Hash (unless that is done) and identify every record of a page; one without identity carries the problem instead."""
         reshape, read = self._job.stream.reshape, self._head_reader(page.mapping).read
         records = []
-        for raw, raw_hash in zip(page.rows, hashes or self._hashes(page), strict=True):
+        for raw, raw_hash in zip(page.rows, hashes or self.hashes(page), strict=True):
             flat, head, problem = raw, None, ""
             try:
                 flat = reshape(raw) if reshape else raw
@@ -108,7 +108,8 @@ class Preparer:
             record.mapped = mapper.map(record.flat)
         except UnmappableError as error:
             record.mapped = error
-        record.gaps = mapper.gaps()
+        if gaps := mapper.gaps():
+            record.gaps = gaps
 
     def _map(self, page: Page, records: Sequence[Record], stored: dict[str, Known]) -> None:
         """Map what the store does not hold byte for byte; of a known record's end nothing is read."""
@@ -119,7 +120,8 @@ class Preparer:
                     self.map(page, record)
 
     @staticmethod
-    def _hashes(page: Page) -> list[bytes]:
+    def hashes(page: Page) -> list[bytes]:
+        """The SHA-256 of every row of a page."""
         sha256 = hashlib.sha256
         return [sha256(raw).digest() for raw in page.rows]
 

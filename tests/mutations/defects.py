@@ -155,7 +155,7 @@ DEFECTS = (
     ),
     Defect(
         "hash of a record's beginning only",
-        "hub/sync/decide.py",
+        "hub/sync/prepare.py",
         "[sha256(raw).digest() for raw in page.rows]",
         "[sha256(raw[:40]).digest() for raw in page.rows]",
         (DECIDE,),

@@ -21,11 +21,15 @@ from hub.errors import (
     TokenExpiredError,
     UnavailableError,
 )
-from hub.source.stream import Window
+from hub.source.stream import Page, Window
 from hub.sync.fetch import Fetcher
 from hub.sync.retry import MAX_RENEWALS
 
 ALL = Window()
+
+
+def as_it_is(page: Page) -> Page:
+    return page
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def failing(*errors: Exception) -> Callable[[Upstream], None]:
 
 
 def test_next_page_is_fetched_while_this_one_is_applied(fetcher: Any, upstream: Upstream) -> None:
-    pages = fetcher().pages(ALL, None)
+    pages = fetcher().pages(ALL, None, as_it_is)
     next(pages)
     wait_until(lambda: upstream.fetches == 2)
     assert len(list(pages)) == 4
@@ -69,7 +73,7 @@ def test_next_page_is_fetched_while_this_one_is_applied(fetcher: Any, upstream: 
 def test_page_is_asked_for_until_it_comes(fetcher: Any, upstream: Upstream) -> None:
     stop = Hurry()
     upstream.before_fetch = failing(UnavailableError("1"), RateLimitedError("2", retry_after=9), UnavailableError("3"))
-    assert len(list(fetcher(stop).pages(ALL, None))) == 5
+    assert len(list(fetcher(stop).pages(ALL, None, as_it_is))) == 5
     assert stop.waited[1] == 9
     assert 0.5 <= stop.waited[0] <= 1
     assert 2 <= stop.waited[2] <= 4
@@ -84,13 +88,13 @@ def test_every_page_has_its_own_attempts(fetcher: Any, upstream: Upstream) -> No
             raise error
 
     upstream.before_fetch = fail
-    assert len(list(fetcher(retries=2).pages(ALL, None))) == 5
+    assert len(list(fetcher(retries=2).pages(ALL, None, as_it_is))) == 5
 
 
 def test_gives_up_after_the_retries(fetcher: Any, upstream: Upstream) -> None:
     upstream.before_fetch = failing(*[UnavailableError("x")] * 9)
     with pytest.raises(UnavailableError):
-        next(fetcher(retries=3).pages(ALL, None))
+        next(fetcher(retries=3).pages(ALL, None, as_it_is))
     assert upstream.fetches == 4
 
 
@@ -100,7 +104,7 @@ def test_pages_before_a_failure_are_still_given(fetcher: Any, upstream: Upstream
             raise UnavailableError("x")
 
     upstream.before_fetch = fail
-    pages = fetcher(retries=0).pages(ALL, None)
+    pages = fetcher(retries=0).pages(ALL, None, as_it_is)
     next(pages), next(pages)
     with pytest.raises(UnavailableError):
         next(pages)
@@ -109,14 +113,14 @@ def test_pages_before_a_failure_are_still_given(fetcher: Any, upstream: Upstream
 def test_renewals_end(fetcher: Any, upstream: Upstream) -> None:
     upstream.before_fetch = failing(*[TokenExpiredError("x")] * 99)
     with pytest.raises(TokenExpiredError):
-        next(fetcher().pages(ALL, None))
+        next(fetcher().pages(ALL, None, as_it_is))
     assert upstream.renewed == MAX_RENEWALS
 
 
 def test_renewals_cost_no_attempts(fetcher: Any, upstream: Upstream) -> None:
     expired, down = TokenExpiredError("x"), UnavailableError("y")
     upstream.before_fetch = failing(expired, down, expired, down, expired)
-    assert len(list(fetcher(retries=2).pages(ALL, None))) == 5
+    assert len(list(fetcher(retries=2).pages(ALL, None, as_it_is))) == 5
 
 
 def test_stop_while_waiting_ends_at_once(fetcher: Any, upstream: Upstream) -> None:
@@ -126,14 +130,14 @@ def test_stop_while_waiting_ends_at_once(fetcher: Any, upstream: Upstream) -> No
     timer = threading.Timer(0.05, stop.set)
     timer.start()
     with pytest.raises(InterruptedByOperatorError):
-        next(fetcher(stop).pages(ALL, None))
+        next(fetcher(stop).pages(ALL, None, as_it_is))
     assert time.monotonic() - began < 2
     timer.join()
 
 
 def test_stop_hands_out_the_page_in_hand_and_no_other(fetcher: Any, upstream: Upstream) -> None:
     stop = Hurry()
-    pages = fetcher(stop).pages(ALL, None)
+    pages = fetcher(stop).pages(ALL, None, as_it_is)
     next(pages)
     stop.set()
     next(pages)
@@ -145,7 +149,7 @@ def test_stop_hands_out_the_page_in_hand_and_no_other(fetcher: Any, upstream: Up
 def test_stop_after_the_last_page_is_no_interruption(fetcher: Any, upstream: Upstream) -> None:
     stop = Hurry()
     del upstream.records[1:]
-    pages = fetcher(stop).pages(ALL, None)
+    pages = fetcher(stop).pages(ALL, None, as_it_is)
     next(pages)
     stop.set()
     assert list(pages) == []
@@ -153,7 +157,7 @@ def test_stop_after_the_last_page_is_no_interruption(fetcher: Any, upstream: Ups
 
 def test_run_deadline_ends_between_requests(fetcher: Any, upstream: Upstream) -> None:
     with pytest.raises(DeadlineError):
-        next(fetcher(deadline=-1).pages(ALL, None))
+        next(fetcher(deadline=-1).pages(ALL, None, as_it_is))
     assert upstream.fetches == 0
 
 
@@ -163,7 +167,7 @@ def test_no_wait_outlives_a_deadline(fetcher: Any, upstream: Upstream, limit: st
     settings = {"page_deadline": timedelta(seconds=10)} if limit == "page" else {"deadline": 10}
     stop = Hurry()
     with pytest.raises(RateLimitedError):
-        next(fetcher(stop, **settings).pages(ALL, None))
+        next(fetcher(stop, **settings).pages(ALL, None, as_it_is))
     assert stop.waited == []
 
 
@@ -172,7 +176,7 @@ def test_whoever_waits_holds_the_lease(fetcher: Any, upstream: Upstream) -> None
     slow = fetcher(hold=lambda: held.append(threading.get_ident()))
     slow._renew_s = 0.002
     upstream.before_fetch = lambda _: wait_until(lambda: len(held) > 3)
-    next(slow.pages(ALL, None))
+    next(slow.pages(ALL, None, as_it_is))
     assert set(held) == {threading.get_ident()}, "in the thread that writes"
 
 
@@ -187,7 +191,7 @@ def test_lost_lease_ends_the_waiting(fetcher: Any, upstream: Upstream) -> None:
     slow._renew_s = 0.002
     upstream.before_fetch = lambda _: wait_until(release.is_set)
     with pytest.raises(FencedError):
-        next(slow.pages(ALL, None))
+        next(slow.pages(ALL, None, as_it_is))
 
 
 def test_long_wait_for_a_detail_holds_the_lease(fetcher: Any, upstream: Upstream, monkeypatch: Any) -> None:
@@ -261,7 +265,7 @@ def test_an_error_of_the_source_ends_the_details_and_leaves_no_thread(
 
 
 def test_closing_leaves_no_thread(fetcher: Any, upstream: Upstream) -> None:
-    pages = fetcher().pages(ALL, None)
+    pages = fetcher().pages(ALL, None, as_it_is)
     next(pages)
     pages.close()
     gc.collect()

@@ -9,20 +9,20 @@ from upstream import Upstream
 from hub.errors import Outcome
 from hub.source.stream import Page
 from hub.store.known_pages import page_digest
-from hub.sync.decide import Decider
+from hub.sync.prepare import Preparer
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many records of each page were looked at one by one; pages that were recalled are not in it."""
     sizes: list[int] = []
-    look = Decider.records
+    look = Preparer.records
 
-    def counted(self: Decider, page: Page, hashes: list[bytes]) -> list[Any]:
+    def counted(self: Preparer, page: Page, hashes: list[bytes]) -> list[Any]:
         sizes.append(len(page.rows))
         return look(self, page, hashes)
 
-    monkeypatch.setattr(Decider, "records", counted)
+    monkeypatch.setattr(Preparer, "records", counted)
     return sizes
 
 
@@ -109,5 +109,5 @@ def test_a_whole_reading_forgets_pages_that_are_cut_elsewhere_now(read: Rig, ups
 def test_what_tells_pages_apart(changes: dict[str, Any]) -> None:
     plain = {"rows": [b'{"id":1}'], "next": None}
     before, after = Page(**plain), Page(**{**plain, **changes})
-    assert page_digest(before, Decider.hashes(before)) == page_digest(before, Decider.hashes(before))
-    assert page_digest(before, Decider.hashes(before)) != page_digest(after, Decider.hashes(after))
+    assert page_digest(before, Preparer.hashes(before)) == page_digest(before, Preparer.hashes(before))
+    assert page_digest(before, Preparer.hashes(before)) != page_digest(after, Preparer.hashes(after))
