@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from hub.incident import Attachment, Flag, Incident, Kind, Party, Reference, Status, Step
-from hub.mapping.compile import MAPPED_COLUMNS, Compiler
+from hub.mapping.columns import MAPPED_COLUMNS
+from hub.mapping.compile import Compiler
 from hub.mapping.definition import EachSpec, FieldSpec, FlagSpec, MappingFile, PeopleSpec, PositionSpec, SubjectSpec
 from hub.mapping.mapping import Mappings
 from hub.mapping.values import Notes

@@ -16,7 +16,7 @@ import pytest
 
 import hub.clock
 from hub.config import Settings, SourceSettings
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mappings
 from hub.plugins import Plugins
 from hub.source.stream import Cursor, Stream, Transport

@@ -16,7 +16,7 @@ import pytest
 from georeport_server import Served, georeport_server
 
 from hub.errors import Outcome
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.testing.project import HubProject, hub_project
 
 SAMPLE = Path(__file__).parent / "data" / "la311_sample.csv"

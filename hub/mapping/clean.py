@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.values import PersonRecord
 
 __all__ = ["LONGEST_TEXT", "within_length", "without_nul", "without_people"]

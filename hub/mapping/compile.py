@@ -14,6 +14,7 @@ import msgspec
 from hub.errors import MappingError
 from hub.incident import Flag, Status
 from hub.mapping.codes import CodeTable
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.mapping.definition import FieldSpec, FlagSpec, MappingFile, SubjectSpec
 from hub.mapping.generated import QUICK_TEXT, Scope, access
 from hub.mapping.instants import Instant, zone_named
@@ -31,20 +32,8 @@ from hub.mapping.transforms import (
 )
 from hub.mapping.values import BadValueError, Leaf, Notes
 
-__all__ = ["INSTANTS", "MAPPED_COLUMNS", "Compiler", "Part"]
+__all__ = ["Compiler", "Part"]
 
-MAPPED_COLUMNS = (
-    "status", "source_status", "source_status_text", "flags", "title", "description",
-    "category", "source_category", "source_category_text", "channel",
-    "occurred_at", "reported_at", "source_updated_at", "closed_at", "due_at",
-    "region", "town", "grid", "address", "longitude", "latitude", "source_x", "source_y", "coordinate_system",
-    "unit", "unit_code", "officers", "subject_kind", "subject_name", "subject_code", "parties",
-    "document_number", "measures", "basis", "fine", "confiscated", "result", "answer",
-    "reference_numbers", "steps", "attachments",
-)  # fmt: skip
-"""What a mapping fills, in the order of the store's columns. Instants are epoch ms, money is fen, lists are JSON text."""
-
-INSTANTS = frozenset({"occurred_at", "reported_at", "source_updated_at", "closed_at", "due_at"})
 _AMOUNTS = frozenset({"fine", "confiscated"})
 _PLACE = ("longitude", "latitude", "source_x", "source_y", "coordinate_system")
 _SUBJECT = ("subject_kind", "subject_name", "subject_code")

@@ -12,7 +12,8 @@ from hub.errors import FieldProblem, MappingError
 from hub.incident import Flag, Kind
 from hub.mapping.clean import LONGEST_TEXT, within_length, without_nul, without_people
 from hub.mapping.codes import CodeTable, load_code_table
-from hub.mapping.compile import MAPPED_COLUMNS, Compiler
+from hub.mapping.columns import MAPPED_COLUMNS
+from hub.mapping.compile import Compiler
 from hub.mapping.definition import MappingFile, load_mapping
 from hub.mapping.record import RecordType
 from hub.mapping.values import BadValueError, CodeGap, Leaf, Notes, PersonRecord

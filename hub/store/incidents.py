@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hub.errors import StoreError
-from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.store.store import Store, Transaction
 
 __all__ = ["IncidentFilter", "list_incidents", "mapped_fields", "read_incident"]

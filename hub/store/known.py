@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hub.errors import MisconfiguredError
-from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.store.store import Transaction
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
 from hub.store.crypto import Keyring
+from hub.store.tables import column_types
 
 __all__ = ["ConflictError", "Store", "Transaction", "translated"]
 
@@ -62,17 +63,17 @@ class Transaction:
             return
         names = ", ".join(columns)
         if self.dialect == "postgresql":
-            self._copy(f"COPY {table} ({names}) FROM STDIN", rows)
+            types = column_types(table)
+            self._copy(
+                f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", [types[name.strip('"')] for name in columns], rows
+            )
             return
         places = ", ".join("?" * len(columns))
         self._connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", list(rows))
 
-    def update(
-        self, table: str, columns: Mapping[str, str], match: Mapping[str, str], rows: Sequence[Sequence[Any]]
-    ) -> int:
-        """Give rows new values; how many there were. `columns` (to be set) and `match` (which rows) are names with their SQL
-        types; each of `rows` has the values of both, in that order. One statement for all on PostgreSQL, where every single
-        one would cost a message each way."""
+    def update(self, table: str, columns: Sequence[str], match: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+        """Give rows new values; how many there were. Each of `rows` has the values of `columns` (to be set) and of `match` (which
+        row), in that order. One statement for all on PostgreSQL, where every single one would cost a message each way."""
         if not rows:
             return 0
         if self.dialect != "postgresql":
@@ -80,9 +81,8 @@ class Transaction:
             return self.run_many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
         sets = ", ".join(f"{name} = given.{name}" for name in columns)
         where = " AND ".join(f"{table}.{name} = given.was_{name}" for name in match)
-        typed = [f"{name} {type_}" for name, type_ in columns.items()] + [
-            f"was_{n} {type_}" for n, type_ in match.items()
-        ]
+        types = column_types(table)
+        typed = [*(f"{name} {types[name]}" for name in columns), *(f"was_{name} {types[name]}" for name in match)]
         names = [*columns, *(f"was_{name}" for name in match)]
         body = msgspec.json.encode([dict(zip(names, map(_as_json, row), strict=True)) for row in rows])
         return self.run(
@@ -90,13 +90,14 @@ class Transaction:
             (body.decode(),),
         )
 
-    def _copy(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def _copy(self, statement: str, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         import psycopg
 
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         try:
             with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+                copy.set_types(types)
                 for row in rows:
                     copy.write_row(row)
         except psycopg.errors.UniqueViolation as error:

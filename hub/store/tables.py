@@ -4,6 +4,7 @@ Instants are epoch milliseconds UTC, money is fen (1/100 yuan), lists are JSON t
 them as ISO text and yuan. Consumers read views, never these tables.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,13 +22,14 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.types import TypeEngine
 
-from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 
-__all__ = ["INCIDENT_COLUMNS", "incident", "metadata", "read_indices"]
+__all__ = ["INCIDENT_COLUMNS", "column_types", "incident", "metadata", "read_indices"]
 
 metadata = MetaData()
 
 _FLOATS = {"longitude", "latitude", "source_x", "source_y"}
+_SQL = {BigInteger: "bigint", Integer: "integer", Float: "float8", Text: "text", LargeBinary: "bytea"}
 _NUMBERS = INSTANTS | {"fine", "confiscated"}
 _CODES = {"status", "category", "region", "town"}
 
@@ -368,3 +370,9 @@ Table(
     Column("reason", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
+
+
+@cache
+def column_types(table: str) -> dict[str, str]:
+    """PostgreSQL's names for the types of a table's columns."""
+    return {column.name: _SQL[type(column.type)] for column in metadata.tables[table].columns}

@@ -1,6 +1,6 @@
 """The versioned views that consumers read: instants as ISO 8601 text, money in yuan, no personal data, no raw."""
 
-from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 
 __all__ = ["VIEW_COLUMNS", "view_statements"]
 

@@ -7,16 +7,15 @@ from array import array
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, Float, Integer, LargeBinary, Text
 
 from hub.errors import FencedError, StoreVersionError
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.store import ConflictError, Store, Transaction
-from hub.store.tables import INCIDENT_COLUMNS, incident
+from hub.store.tables import INCIDENT_COLUMNS
 
 __all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put_state", "write_page"]
 
@@ -25,17 +24,9 @@ _REVISION_COLUMNS = (
     "incident", "revision", "body", "raw_hash", "raw_page", "raw_index", "mapping", "mapping_version", "run",
     "changed_at", "deleted_at",
 )  # fmt: skip
-_POSTGRESQL = {BigInteger: "bigint", Integer: "integer", Float: "float", Text: "text", LargeBinary: "bytea"}
-_TYPES = {column.name: _POSTGRESQL[type(column.type)] for column in incident.columns}
 _PLACE = ("raw_hash", "raw_page", "raw_index", "list_hash")
 _VERSION = (*_PLACE, "revision", "mapping", "mapping_version", "run", "changed_at", "deleted_at", "deletion")
-
-
-def _typed(*names: str) -> dict[str, str]:
-    return {name: _TYPES[name] for name in names}
-
-
-_MATCH = _typed("key", "revision")
+_MATCH = ("key", "revision")
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
@@ -154,8 +145,8 @@ def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict
 
 def _incident_keys(transaction: Transaction, count: int) -> Sequence[int]:
     if transaction.dialect == "postgresql":
-        found = transaction.all("SELECT nextval('incident_numbers') FROM generate_series(1, ?)", (count,))
-        return [row[0] for row in found]
+        (keys,) = transaction.one("SELECT array_agg(nextval('incident_numbers')) FROM generate_series(1, ?)", (count,))
+        return list(keys)
     last = next_numbers(transaction, "incident", count)
     return range(last - count + 1, last + 1)
 
@@ -196,8 +187,8 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
             gone = (page.now if item.deletion else None, item.deletion)
             values = [item.row[index] for index in places]
             full.append((*values, *place, item.revision, *made_by, *gone, item.key, item.was_revision))
-    touched = transaction.update("incident", _typed(*fields, *_VERSION), _MATCH, full)
-    touched += transaction.update("incident", _typed(*_PLACE), _MATCH, moved)
+    touched = transaction.update("incident", (*fields, *_VERSION), _MATCH, full)
+    touched += transaction.update("incident", _PLACE, _MATCH, moved)
     if touched != len(page.updated):
         raise ConflictError("another writer changed the same incidents meanwhile")
     transaction.run_many(

@@ -1,7 +1,7 @@
 """Deciding a page: which of its records are unchanged, new, changed, stale or bad. Reads the store, writes nothing."""
 
 from hub.incident import IncidentIds
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped
 from hub.mapping.values import PersonRecord
 from hub.source.stream import Page

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.clock import now_ms
 from hub.errors import HubError, Outcome
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapper, UnmappableError
 from hub.store import leases, runs
 from hub.store.gaps import forget_gaps

@@ -5,7 +5,7 @@ from itertools import compress
 from operator import ne
 from typing import Any
 
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 
 __all__ = ["UPDATED_AT", "Verdict", "changed_fields", "judge"]
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hub.config import Environment, load
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.plugins import load_plugins
 from hub.store.crypto import Keyring
 from hub.store.migrate import upgrade

@@ -10,7 +10,7 @@ from hub import clock
 from hub.config import SourceSettings
 from hub.errors import Outcome
 from hub.incident import Status
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.source.connector import Connector
 from hub.source.stream import Page
 from hub.store.overview import list_gaps

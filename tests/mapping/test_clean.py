@@ -10,7 +10,7 @@ from rig import write_mapping
 from hub.errors import MappingError
 from hub.incident import Flag
 from hub.mapping.clean import LONGEST_TEXT
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapper, Mappings, UnmappableError
 
 TEXT = """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hub.errors import MappingError
 from hub.incident import Incident, incident_id
-from hub.mapping.compile import INSTANTS, MAPPED_COLUMNS
+from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.mapping.mapping import Mapper, Mappings, UnmappableError
 from hub.mapping.values import BadValueError, CodeGap
 

@@ -10,7 +10,7 @@ from rig import KEY, open_store
 from sqlalchemy import inspect
 
 from hub.errors import StoreVersionError
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.crypto import Keyring
 from hub.store.migrate import check_schema, current_schema, newest_schema, upgrade
 from hub.store.store import Store

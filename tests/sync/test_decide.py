@@ -28,7 +28,7 @@ def ops(rig: Rig) -> list[tuple[str, int]]:
 
 def revisions(rig: Rig) -> list[tuple[int, str | None, bool]]:
     """(revision, title, deleted) of every version, oldest first, of the only incident."""
-    from hub.mapping.compile import MAPPED_COLUMNS
+    from hub.mapping.columns import MAPPED_COLUMNS
 
     title = MAPPED_COLUMNS.index("title")
     old = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.compile import MAPPED_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.sync.versions import UPDATED_AT, Verdict, changed_fields, judge
 
 
