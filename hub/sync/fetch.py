@@ -40,9 +40,13 @@ class Fetcher:
     ) -> Generator[T, None, None]:
         """Page after page of a window, prepared. While the caller applies one, the next is already fetched and prepared. Close
         it."""
+        over = threading.Event()
 
         def ask(position: Position | None) -> tuple[Position | None, T]:
             page = self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))
+            if over.is_set():
+                # Left behind, and back after all: nobody waits for the page, and the store may be closed.
+                raise InterruptedByOperatorError("nobody waits for this page any more")
             return page.next, prepare(page)
 
         ahead: Call[tuple[Position | None, T]] | None = self._call(lambda: ask(position))
@@ -57,6 +61,7 @@ class Fetcher:
                         "stopped after a whole page", remedy="the next run goes on from there"
                     )
         finally:
+            over.set()
             if ahead is not None:
                 ahead.end()
 

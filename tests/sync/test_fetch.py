@@ -194,6 +194,28 @@ def test_lost_lease_ends_the_waiting(fetcher: Any, upstream: Upstream) -> None:
         next(slow.pages(ALL, None, as_it_is))
 
 
+def test_page_that_nobody_waits_for_any_more_is_not_prepared(fetcher: Any, upstream: Upstream) -> None:
+    def lost() -> None:
+        raise FencedError("lost")
+
+    prepared: list[Page] = []
+    slow = fetcher(hold=lost)
+    slow._renew_s = 0.002
+    upstream.before_fetch = lambda _: time.sleep(0.3)
+    with pytest.raises(FencedError):
+        next(slow.pages(ALL, None, prepared.append))
+    assert (upstream.fetches, prepared) == (1, [])
+
+
+def test_pages_are_prepared_ahead_in_the_thread_that_fetches(fetcher: Any, upstream: Upstream) -> None:
+    threads: list[str] = []
+    pages = fetcher().pages(ALL, None, lambda page: threads.append(threading.current_thread().name))
+    next(pages)
+    wait_until(lambda: len(threads) == 2)
+    pages.close()
+    assert all(name.startswith("fetch-") for name in threads)
+
+
 def test_long_wait_for_a_detail_holds_the_lease(fetcher: Any, upstream: Upstream, monkeypatch: Any) -> None:
     held: list[int] = []
 
