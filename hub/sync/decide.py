@@ -141,7 +141,7 @@ class Decider:
     def _mapped(self, draft: Draft, page: Page, record: Record, head: Head, current: Current | None) -> Mapped | None:
         """The record in the store's terms; None if it cannot be mapped and was counted as what it then is."""
         if record.mapped is None:
-            self.preparer.map(page, record)
+            self.preparer.map(page, [record])
         mapped = record.mapped
         if mapped.__class__ is not Mapped:
             if head.withdrawn:

@@ -61,7 +61,7 @@ class Preparer:
         records = self.records(page, hashes)
         stored = self.known(records)
         if not self._job.stream.two_step:
-            self._map(page, records, stored)
+            self.map(page, self._unknown(records, stored))
         return Prepared(page, digest, None, records, stored)
 
     def again(self, prepared: Prepared) -> Prepared:
@@ -101,23 +101,28 @@ class Preparer:
         except BadValueError:
             return None
 
-    def map(self, page: Page, record: Record) -> None:
-        """Put the record's mapped form, or why it has none, and the codes nobody knows beside it."""
+    def map(self, page: Page, records: Iterable[Record]) -> None:
+        """Put the mapped form of each record, or why it has none, and the codes nobody knows beside it."""
         mapper = self._mapper(page.mapping, page.zone)
-        try:
-            record.mapped = mapper.map(record.flat)
-        except UnmappableError as error:
-            record.mapped = error
-        if gaps := mapper.gaps():
-            record.gaps = gaps
-
-    def _map(self, page: Page, records: Sequence[Record], stored: dict[str, Known]) -> None:
-        """Map what the store does not hold byte for byte; of a known record's end nothing is read."""
         for record in records:
-            if record.head is not None and not record.problem:
-                found = stored.get(record.head.native_id)
-                if found is None or not (found.raw_hash == record.raw_hash or record.head.withdrawn):
-                    self.map(page, record)
+            try:
+                record.mapped = mapper.map(record.flat)
+            except UnmappableError as error:
+                record.mapped = error
+            if gaps := mapper.gaps():
+                record.gaps = gaps
+
+    @staticmethod
+    def _unknown(records: Iterable[Record], stored: dict[str, Known]) -> list[Record]:
+        """What the store does not hold byte for byte; of a known record's end nothing is read."""
+        found = []
+        for record in records:
+            head = record.head
+            if head is not None and not record.problem:
+                held = stored.get(head.native_id)
+                if held is None or not (held.raw_hash == record.raw_hash or head.withdrawn):
+                    found.append(record)
+        return found
 
     @staticmethod
     def hashes(page: Page) -> list[bytes]:

@@ -5,7 +5,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -172,13 +172,12 @@ class StreamRun:
         deadline = time.monotonic() + job.settings.run_deadline.total_seconds()
         fetcher = Fetcher(job, self._stop, deadline, lambda: self._hold(lease))
         decider = Decider(self._store, job, self.result.run_id)
-        prepare = decider.another_preparer().prepare
         while not self._reading.read:
             if self._stop.is_set():
                 raise InterruptedByOperatorError(
                     "stopped between two windows", remedy="the next run goes on from there"
                 )
-            if not self._walk(lease, fetcher, decider, prepare):
+            if not self._walk(lease, fetcher, decider):
                 return
         if lease is not None:
             conclude(self._store, job, lease, self._reading, self.result)
@@ -196,16 +195,14 @@ class StreamRun:
         enumeration = self.result.run_id if not self._partition else ""
         return begin(job.stream, self._mode, cursor=cursor, start=_ms(job.start), enumeration=enumeration)
 
-    def _walk(
-        self, lease: Lease | None, fetcher: Fetcher, decider: Decider, prepare: Callable[[Page], Prepared]
-    ) -> bool:
+    def _walk(self, lease: Lease | None, fetcher: Fetcher, decider: Decider) -> bool:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
         job, options = self._job, self._options
         budget = job.settings.quarantine_budget
-        window, written = window_of(self._reading, self._partition), None
-        with closing(fetcher.pages(window, self._reading.position, prepare)) as pages:
+        written: PageWrite | None = None
+        with closing(self._pages(fetcher, decider)) as pages:
             for prepared in pages:
-                if written is not None and prepared.meets(written):
+                if self._store.apart and written is not None and prepared.meets(written):
                     prepared = decider.preparer.again(prepared)
                 written = self._apply(lease, prepared, fetcher, decider)
                 counts = self.result.counts
@@ -217,6 +214,17 @@ class StreamRun:
                 if options.limit is not None and counts.fetched >= options.limit and not self._reading.read:
                     return False
         return True
+
+    def _pages(self, fetcher: Fetcher, decider: Decider) -> Generator[Prepared, None, None]:
+        """The pages of the present window, prepared: while the one before is stored if the database does that in a process of its
+        own. SQLite works in ours, where two threads would only take turns."""
+        window, position = window_of(self._reading, self._partition), self._reading.position
+        if self._store.apart:
+            yield from fetcher.pages(window, position, decider.another_preparer().prepare)
+            return
+        with closing(fetcher.pages(window, position, lambda page: page)) as pages:
+            for page in pages:
+                yield decider.preparer.prepare(page)
 
     def _hold(self, lease: Lease | None) -> None:
         if lease is not None:

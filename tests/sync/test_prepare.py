@@ -17,6 +17,7 @@ def ahead(rig: Rig, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> list
     pages: list[Prepared] = []
     prepare, store, size = Preparer.prepare, rig.store, upstream.size
     assert isinstance(store, Mortal)
+    store.apart = True
 
     def noted(self: Preparer, page: Page) -> Prepared:
         pages.append(prepare(self, page))
