@@ -174,6 +174,7 @@ class Mappings:
         self._files: dict[str, Path] = {}
         self._table_files: dict[str, Path] = {}
         self._loaded: dict[str, Mapping] = {}
+        self._checked: set[str] = set()
         self._tables: dict[str, CodeTable] = {}
         self._transforms = transforms or {}
         for folder in folders:
@@ -188,6 +189,12 @@ class Mappings:
     def table_file(self, name: str) -> Path | None:
         """The file of the code table in force, None if there is no such table."""
         return self._table_files.get(name)
+
+    def check(self, name: str) -> None:
+        """MappingError if the mapping cannot be made into a mapper. Looked at once, because it takes milliseconds."""
+        if name not in self._checked:
+            self.get(name).mapper()
+            self._checked.add(name)
 
     def get(self, name: str) -> Mapping:
         """The mapping of that name (its path below the folder, without .toml). MappingError if there is none or it is wrong."""

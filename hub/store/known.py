@@ -83,8 +83,8 @@ def full_rows(transaction: Transaction, keys: Sequence[int]) -> dict[int, Full]:
     return {row[0]: _full(row) for row in rows}
 
 
-def _full(row: Sequence[Any]) -> Full:
-    return Full(row[0], tuple(row[_PLACES:]), *row[1:_PLACES])
+def _full(row: tuple[Any, ...]) -> Full:
+    return Full(row[0], row[_PLACES:], *row[1:_PLACES])
 
 
 def living_after(

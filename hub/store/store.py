@@ -106,7 +106,11 @@ class Transaction:
             raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
 
     def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        return list(self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).fetchall())
+        """Every row, as the driver makes them: SQLAlchemy's own rows cost as much again."""
+        result = self._connection.exec_driver_sql(self._text(statement), tuple(parameters))
+        rows = list(result.cursor.fetchall())
+        result.close()
+        return rows
 
     def one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row, or None."""

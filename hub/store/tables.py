@@ -79,8 +79,9 @@ incident = Table(
 )
 INCIDENT_COLUMNS = tuple(column.name for column in incident.columns)
 
-# What a sync looks records up by. Sources count their records up, so it grows at its end; the id, a hash, is scattered.
-Index("incident_by_native_id", incident.c.source, incident.c.stream, incident.c.native_id, unique=True)
+# What a sync looks records up by. Sources count their records up, so it grows at its end; the id, a hash, is scattered. The
+# native id stands first: with the source in front SQLite, which keeps no statistics, would take it for lists of a source too.
+Index("incident_by_native_id", incident.c.native_id, incident.c.stream, incident.c.source, unique=True)
 
 
 def _read_indices(dialect: str) -> dict[str, Index]:

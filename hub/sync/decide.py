@@ -84,7 +84,8 @@ class Decider:
             with self._store.read() as transaction:
                 full = full_rows(transaction, keys)
                 stale = stale_runs(transaction, keys)
-                history = old_hashes(transaction, keys)
+                # A source that shows states may show an old one again and mean it; a log only repeats it.
+                history = old_hashes(transaction, keys) if self._job.stream.log else set()
             for head, found in known_heads:
                 if (item := full.get(found.key)) is not None:
                     draft.current[head.native_id] = Current(

@@ -101,8 +101,10 @@ class Preparer:
         except BadValueError:
             return None
 
-    def map(self, page: Page, records: Iterable[Record]) -> None:
+    def map(self, page: Page, records: Sequence[Record]) -> None:
         """Put the mapped form of each record, or why it has none, and the codes nobody knows beside it."""
+        if not records:
+            return
         mapper = self._mapper(page.mapping, page.zone)
         for record in records:
             try:

@@ -110,7 +110,7 @@ class StreamRun:
         began = time.monotonic()
         result = self.result
         try:
-            self._job.mapping.mapper()
+            self._job.mappings.check(self._job.stream.mapping)
             if self._options.dry_run:
                 self._read(None)
             else:
