@@ -114,6 +114,13 @@ class Mortal(Store):
             yield transaction
 
     @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        if self.dead:
+            raise Sudden
+        with super().glance() as transaction:
+            yield transaction
+
+    @contextmanager
     def write(self) -> Iterator[Transaction]:
         if self.dead:
             raise Sudden

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hub.errors import MisconfiguredError
 from hub.mapping.columns import INSTANTS
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _BATCH = 1000
+_WINDOW = 10_000
 _REPLACE_HELD = (
     "UPDATE deletion SET status = 'replaced', decided_at = ?"
     " WHERE source = ? AND stream = ? AND partition = ? AND status = 'held'"
@@ -78,19 +80,30 @@ def missing(
     with store.read() as transaction:
         seen = _seen(transaction, enumeration)
         condition, ends = proof.condition() if proof else ("", ())
-        which, values = f"WHERE source = ? AND stream = ?{condition}", (source, stream, *ends)
-        unseen: list[int] = []
-        # Of a whole stream the index by native id alone has the keys, so that no row is read; the dead are sorted out below.
-        for batch in transaction.stream(f"SELECT key FROM incident {which}", values):
-            keys = [key for (key,) in batch]
-            if not all(map(seen.__getitem__, keys)):
-                unseen += [key for key in keys if not seen[key]]
+        which, values = f"FROM incident WHERE source = ? AND stream = ?{condition}", (source, stream, *ends)
+        unseen = [
+            key
+            for first in range(0, len(seen), _WINDOW)
+            for key in _unseen(transaction, seen, which, values, first, first + _WINDOW)
+        ]
         begun = transaction.one("SELECT started_at FROM run WHERE id = ?", (enumeration,))
         absent, lives = _living_before(transaction, unseen, begun[0] if begun is not None else None)
         if not lives:
             return [], 0
-        living = transaction.one(f"SELECT count(*) FROM incident {which} AND deleted_at IS NULL", values)[0]
+        living = transaction.one(f"SELECT count(*) {which} AND deleted_at IS NULL", values)[0]
     return absent, int(living)
+
+
+def _unseen(
+    transaction: Transaction, seen: bytearray, which: str, values: Sequence[Any], first: int, end: int
+) -> list[int]:
+    """The keys in [first, end) that the enumeration should have shown and did not, the dead among them. Where nobody is dead and
+    as many were seen as there are, they are the same: what was seen was there."""
+    window = "AND key >= ? AND key < ?"
+    there, dead = transaction.one(f"SELECT count(*), count(deleted_at) {which} {window}", (*values, first, end))
+    if not dead and there == seen.count(1, first, end):
+        return []
+    return [key for (key,) in transaction.all(f"SELECT key {which} {window}", (*values, first, end)) if not seen[key]]
 
 
 def _seen(transaction: Transaction, enumeration: str) -> bytearray:

@@ -57,16 +57,26 @@ def list_incidents(
         if after is None:
             rows = _listed(transaction, conditions, values, limit)
         else:
-            identity, occurred_at = _find(transaction, ("id", "occurred_at"), after)
-            untimed = [*conditions, "occurred_at IS NULL"]
-            if occurred_at is None:
-                rows = _listed(transaction, [*untimed, "id < ?"], [*values, identity], limit)
-            else:
-                behind = [*conditions, "(occurred_at, id) < (?, ?)"]
-                rows = _listed(transaction, behind, [*values, occurred_at, identity], limit)
-                if len(rows) < limit:
-                    rows += _listed(transaction, untimed, values, limit - len(rows))
+            rows = _behind(transaction, conditions, values, limit, after)
     return [_shown(_LISTED, row) for row in rows]
+
+
+def _behind(
+    transaction: Transaction, conditions: Sequence[str], values: Sequence[Any], limit: int, after: str
+) -> list[Any]:
+    # One statement is enough for a whole page of incidents with a time behind one with a time, named by its whole id.
+    timed = "(occurred_at, id) < ((SELECT occurred_at FROM incident WHERE id = ?), ?)"
+    rows = _listed(transaction, [*conditions, timed], [*values, after, after], limit)
+    if len(rows) == limit:
+        return rows
+    identity, occurred_at = _find(transaction, ("id", "occurred_at"), after)
+    untimed = [*conditions, "occurred_at IS NULL"]
+    if occurred_at is None:
+        return _listed(transaction, [*untimed, "id < ?"], [*values, identity], limit)
+    if identity != after:
+        behind = [*conditions, "(occurred_at, id) < (?, ?)"]
+        rows = _listed(transaction, behind, [*values, occurred_at, identity], limit)
+    return rows + (_listed(transaction, untimed, values, limit - len(rows)) if len(rows) < limit else [])
 
 
 def _listed(transaction: Transaction, conditions: Sequence[str], values: Sequence[Any], limit: int) -> list[Any]:

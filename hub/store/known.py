@@ -67,7 +67,7 @@ def known(transaction: Transaction, source: str, stream: str, native_ids: Sequen
     """The stored incidents of a stream among these native ids, by native id."""
     rows = transaction.all(
         "SELECT native_id, id, key, raw_hash, deleted_at, list_hash FROM incident"
-        f" WHERE source = ? AND stream = ? AND {transaction.any_of('native_id')}",
+        f" WHERE source = ? AND stream = ? AND {transaction.any_of('native_id', 'text')}",
         (source, stream, transaction.list_value(native_ids)),
     )
     return {row[0]: Known(*row[1:]) for row in rows}

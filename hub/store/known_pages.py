@@ -7,6 +7,7 @@ while they all still do: any new version of a record moves it to another raw pag
 import hashlib
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 from hub.source.stream import Page
 from hub.store.store import Transaction
@@ -25,7 +26,8 @@ def page_digest(page: Page, hashes: Sequence[bytes]) -> bytes | None:
 
 
 def find_page(transaction: Transaction, source: str, stream: str, digest: bytes) -> list[int] | None:
-    """The incident keys of a page's records, in its order, if all of them still are as the page shows them."""
+    """The incident keys of a page's records, in its order, if all of them still are as the page shows them. It need not be one
+    snapshot: what is committed between the two looks makes them differ, and then the page is not recalled."""
     row = transaction.one(
         "SELECT keys, state FROM known_page WHERE source = ? AND stream = ? AND digest = ?", (source, stream, digest)
     )
@@ -67,6 +69,7 @@ def forget_pages(transaction: Transaction, source: str, stream: str, enumeration
 def _state(transaction: Transaction, keys: Sequence[int]) -> int | None:
     """A number that changes with every new version of one of these records; None if one is missing or deleted."""
     ordered = sorted(keys)
+    values: list[Any]
     if ordered[-1] - ordered[0] == len(keys) - 1:
         # Records that were stored together, as most pages' were: one walk along the table.
         condition, values = "key BETWEEN ? AND ?", [ordered[0], ordered[-1]]

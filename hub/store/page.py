@@ -165,8 +165,9 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class PageWrite:
-    """One page, fully decided. `state` None leaves the partition's state as it is; `people` replaces those of older raw pages.
-    `digest` is remembered (see `known_pages`), or was found if `recalled`."""
+    """One page, fully decided. `number` counts the pages of its run, `reading_page` those of its reading. `state` None leaves the
+    partition's state as it is; `people` replaces those of older raw pages. `digest` is remembered (see `known_pages`), or was
+    found if `recalled`."""
 
     source: str
     stream: str
@@ -189,6 +190,7 @@ class PageWrite:
     gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)
     enumeration: str | None = None
+    reading_page: int = 0
     state: str | None = None
     cursor: int | None = None
     position: str | None = None

@@ -30,7 +30,8 @@ _MATCH = ("key", "revision")
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
-    """Commit one page; the feed's new head. FencedError if the lease is lost, ConflictError if rows moved meanwhile."""
+    """Commit one page; the feed's new head, 0 if the page changes nothing. FencedError if the lease is lost, ConflictError if
+    rows moved meanwhile."""
     sealed = _sealed(store, obeying_erasure(store, page.raw))
     with store.write() as transaction:
         hold_lease(transaction, lease, page.now)
@@ -58,7 +59,10 @@ def hold_lease(transaction: Transaction, lease: Lease, now: int) -> None:
 
 
 def append_changes(transaction: Transaction, changes: Sequence[Change], now: int) -> int:
-    """Give the changes their sequence numbers, as the last step: the counter's row lock makes commit order = number order."""
+    """Give the changes their sequence numbers, as the last step: the counter's row lock makes commit order = number order. The
+    feed's new head; 0 if nothing changed."""
+    if not changes:
+        return 0
     head = next_numbers(transaction, "feed", len(changes))
     first = head - len(changes) + 1
     rows = [
@@ -71,8 +75,6 @@ def append_changes(transaction: Transaction, changes: Sequence[Change], now: int
 
 def next_numbers(transaction: Transaction, counter: str, count: int) -> int:
     """Take `count` numbers off a counter; the last of them."""
-    if count == 0:
-        return int(transaction.one("SELECT value FROM counter WHERE name = ?", (counter,))[0])
     return int(
         transaction.one("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", (count, counter))[0]
     )
@@ -254,10 +256,9 @@ def _write_progress(transaction: Transaction, page: PageWrite) -> None:
         (page.run, page.number, page.now, page.counts.fetched, len(page.changes), page.position),
     )
     if page.enumeration is not None:
-        keys = array("q", page.seen).tobytes()
-        number = transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (page.enumeration,))[0]
         transaction.run(
-            "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)", (page.enumeration, number, keys)
+            "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)",
+            (page.enumeration, page.reading_page, array("q", page.seen).tobytes()),
         )
     if page.digest is not None:
         place = (page.source, page.stream, page.digest)

@@ -91,7 +91,7 @@ class Preparer:
     def known(self, records: Iterable[Record]) -> dict[str, Known]:
         """What the store has of these records, by native id."""
         native_ids = [record.head.native_id for record in records if record.head is not None]
-        with self._store.read() as transaction:
+        with self._store.glance() as transaction:
             return known(transaction, self._job.key, self._job.stream.name, native_ids)
 
     def changed_at(self, head: Head) -> int | None:
@@ -140,7 +140,7 @@ class Preparer:
     def _recall(self, digest: bytes | None) -> list[int] | None:
         if digest is None or not self._recalls:
             return None
-        with self._store.read() as transaction:
+        with self._store.glance() as transaction:
             return find_page(transaction, self._job.key, self._job.stream.name, digest)
 
     def _head_reader(self, mapping: str) -> HeadReader:

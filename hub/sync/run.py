@@ -248,6 +248,7 @@ class StreamRun:
             if lease is None:
                 break
             write.number, write.cursor, write.enumeration = result.pages, result.cursor, reading.enumeration
+            write.reading_page = reading.pages
             write.state, write.position = reading.body(), str(page.next) if page.next else None
             try:
                 head = write_page(self._store, lease, write)
