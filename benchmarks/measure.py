@@ -37,6 +37,8 @@ def run_child(
 ) -> Sample:
     """Run a Python script of this folder, or any program given as a path. RuntimeError with its stderr if it fails."""
     first = str(command[0])
+    # As on a machine where the hub is installed: what was compiled once is not compiled again by every process.
+    bytecode = {"PYTHONPYCACHEPREFIX": str(HERE / ".data" / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
     program = [sys.executable, str(HERE / first)] if first.endswith(".py") else [first]
     before = server_cpu() if server_cpu else 0.0
     began = time.perf_counter()
@@ -44,7 +46,7 @@ def run_child(
         [*program, *map(str, command[1:])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, **bytecode, **environment},
     )
     assert child.stdout is not None
     assert child.stderr is not None

@@ -14,6 +14,7 @@ from hub.config import duration_text
 from hub.errors import BreachedError, ConfigError, HubError, Outcome, PartialError
 from hub.plugins import PluginState
 from hub.store.due import list_schedules
+from hub.store.filling import missing_read_indices
 from hub.store.health import abandoned_runs, broken_readings, quarantine_growth, source_clocks
 from hub.store.overview import list_gaps, stream_overviews
 from hub.sync.certificates import certificates_of
@@ -123,6 +124,15 @@ def _runs(hub: Hub) -> Iterator[HubError]:
         )  # fmt: skip
 
 
+def _indices(hub: Hub) -> Iterator[HubError]:
+    missing = missing_read_indices(hub.store)
+    if missing:
+        yield PartialError(
+            "readers have to do without {indices}, so lists and look-ups are slow", indices=", ".join(missing),
+            remedy="a first filling is still under way or was killed: the end of the next `hub sync` makes them",
+        )  # fmt: skip
+
+
 def _schedules(hub: Hub) -> Iterator[HubError]:
     late = [row for row in list_schedules(hub.store) if now_ms() - row.next_due_at > _OVERDUE_MS]
     if late:
@@ -215,6 +225,7 @@ def _open_to(file: Path, bits: int) -> bool:
 #: Name → check. Store, schema and key come first of all: without them there is no `Hub` to look over.
 CHECKS: dict[str, Callable[[Hub], Iterator[HubError]]] = {
     "settings": _settings, "plugins": _plugins, "secrets": _secrets, "disk": _disk, "clocks": _clocks, "runs": _runs,
+    "indices": _indices,
     "schedules": _schedules, "certificates": _certificates, "freshness": _freshness, "emptiness": _emptiness,
     "quarantine": _quarantine, "waiting": _waiting,
 }  # fmt: skip

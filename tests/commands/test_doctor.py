@@ -89,6 +89,13 @@ def test_stale_abandoned_overdue_and_growing(project: Path, checks) -> None:
     assert [part for part in found["waiting"] if "no longer prove" in part]
 
 
+def test_indices_that_a_killed_filling_left_off_are_a_hint(project: Path, checks) -> None:
+    put(project, "DROP INDEX incident_by_id")
+    found, code = checks()
+    assert code == 0
+    assert "do without incident_by_id" in found["indices"][0]
+
+
 def test_open_secrets_are_misconfigured(project: Path, checks) -> None:
     folder = project.parent / "secrets"
     folder.mkdir()

@@ -281,6 +281,27 @@ DEFECTS = (
         (KNOWN_PAGES,),
     ),
     Defect(
+        "a page is decided by what the store held before the page before was stored",
+        "hub/sync/run.py",
+        "if self._store.apart and written is not None and prepared.meets(written):",
+        "if False:",
+        ("tests/sync/test_prepare.py",),
+    ),
+    Defect(
+        "what a killed first filling left off is never made",
+        "hub/store/filling.py",
+        "        with _trouble_is_logged():\n            make_read_indices(store)",
+        "        pass",
+        ("tests/sync/test_filling.py",),
+    ),
+    Defect(
+        "as many seen as there are counts as all seen, whoever is dead",
+        "hub/store/deletions.py",
+        "    if not dead and there == seen.count(1, first, end):",
+        "    if there - dead == seen.count(1, first, end):",
+        ("tests/sync/test_enumeration.py",),
+    ),
+    Defect(
         "a page with a bad version is remembered as known",
         "hub/sync/decide.py",
         "exact = not (counts.quarantined or counts.stale)",

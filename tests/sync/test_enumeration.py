@@ -27,6 +27,21 @@ def test_gone_is_tombstoned_only_by_a_complete_reading(rig: Rig, upstream: Upstr
     rig.check()
 
 
+def test_one_that_dies_while_it_is_enumerated_hides_no_other(rig: Rig, upstream: Upstream) -> None:
+    """As many are seen as live in the end, but not the same ones."""
+    fill(upstream, 10)
+    rig.run()
+    upstream.drop("r008")
+
+    def die(_: object) -> None:
+        with rig.store.write() as transaction:
+            transaction.run("UPDATE incident SET deleted_at = 1, deletion = 'source' WHERE native_id = '\"r000\"'")
+
+    assert rig.run(full=True, progress=die).counts.tombstoned == 1
+    assert len(rig.living()) == 8
+    assert '"r008"' not in rig.living()
+
+
 def test_returning_record_is_restored(rig: Rig, upstream: Upstream) -> None:
     fill(upstream, 4)
     rig.run()
