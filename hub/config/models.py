@@ -2,11 +2,10 @@
 
 import base64
 import binascii
-import ssl
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
@@ -15,6 +14,9 @@ from hub.config.reading import read_section
 from hub.config.secrets import open_to_others
 from hub.config.values import Duration, Schedule, Start, Zone
 from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = [
     "DefaultSettings",
@@ -169,7 +171,9 @@ class SourceSettings(SharedSettings):
         try:
             if self.ca_bundle is None and self.client_cert is None:
                 return {"verify": _trusted_by_system(), "proxy": self.proxy, "trust_env": False}
-            context = ssl.create_default_context(cafile=str(self.ca_bundle) if self.ca_bundle else None)
+            from ssl import create_default_context
+
+            context = create_default_context(cafile=str(self.ca_bundle) if self.ca_bundle else None)
             if self.client_cert is not None:
                 if open_to_others(self.client_cert.stat().st_mode):
                     raise ConfigError(
@@ -179,7 +183,7 @@ class SourceSettings(SharedSettings):
                         path=self.client_cert,
                     )
                 context.load_cert_chain(str(self.client_cert))
-        except (OSError, ssl.SSLError) as exc:
+        except OSError as exc:  # ssl.SSLError is one
             raise ConfigError(
                 "a certificate of source {source} cannot be read: {why}",
                 remedy="check ca_bundle and client_cert in {file}",
@@ -191,9 +195,11 @@ class SourceSettings(SharedSettings):
 
 
 @cache
-def _trusted_by_system() -> ssl.SSLContext:
+def _trusted_by_system() -> "SSLContext":
     """The system's authorities, read once: that takes 20 ms, more than a run that finds nothing."""
-    return ssl.create_default_context()
+    from ssl import create_default_context
+
+    return create_default_context()
 
 
 class EngineSettings(_Section):

@@ -9,7 +9,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreVersionError
-from hub.store.schema import create_schema, stamp
 from hub.store.store import Store, Transaction, translated
 
 __all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "upgrade"]
@@ -81,6 +80,8 @@ def _migrate(store: Store) -> None:
 
 def _bring_up(connection: Connection, found: str | None) -> None:
     if found is None:
+        from hub.store.schema import create_schema, stamp
+
         # Alembic would cost 12 MB and a seventh of a second for being imported.
         create_schema(connection)
         stamp(connection, newest_schema())

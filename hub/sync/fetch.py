@@ -56,6 +56,7 @@ class Fetcher:
                 more = following is not None
                 ahead = self._call(partial(ask, following)) if more and not self._stop.is_set() else None
                 yield prepared
+                del prepared
                 if more and ahead is None:
                     raise InterruptedByOperatorError(
                         "stopped after a whole page", remedy="the next run goes on from there"

@@ -5,6 +5,7 @@ Nothing of it depends on what that other page changes, but for the look-up: `Str
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +20,18 @@ from hub.sync.draft import Record
 from hub.sync.identity import Head, HeadReader, NoIdentityError
 from hub.sync.job import StreamJob
 
-__all__ = ["Prepared", "Preparer"]
+__all__ = ["Prepared", "Preparer", "Written"]
+
+
+class Written(NamedTuple):
+    """What a page wrote, as far as the next one may have to know: native ids and keys."""
+
+    new: frozenset[str]
+    updated: frozenset[int]
+
+    @classmethod
+    def of(cls, write: PageWrite) -> "Written":
+        return cls(frozenset(item.native_id for item in write.new), frozenset(item.key for item in write.updated))
 
 
 class Prepared(msgspec.Struct):
@@ -32,13 +44,13 @@ class Prepared(msgspec.Struct):
     records: list[Record] = []
     stored: dict[str, Known] = {}
 
-    def meets(self, written: PageWrite) -> bool:
+    def meets(self, written: Written) -> bool:
         """Whether what was written for another page meanwhile is on this one too."""
-        updated = {item.key for item in written.updated}
-        if not updated.isdisjoint([found.key for found in self.stored.values()] if self.keys is None else self.keys):
-            return True
-        new = {item.native_id for item in written.new}
-        return any(record.head is not None and record.head.native_id in new for record in self.records)
+        keys = [found.key for found in self.stored.values()] if self.keys is None else self.keys
+        heads = [record.head for record in self.records]
+        return not written.updated.isdisjoint(keys) or any(
+            head is not None and head.native_id in written.new for head in heads
+        )
 
 
 class Preparer:

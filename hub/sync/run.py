@@ -35,7 +35,7 @@ from hub.sync.decide import Decider
 from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.prepare import Prepared, Preparer
+from hub.sync.prepare import Prepared, Preparer, Written
 from hub.sync.reading import FULL_REFRESH, Mode, Reading, begin, begin_backfill, following, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
@@ -199,12 +199,14 @@ class StreamRun:
         """Walk the pages of the present window. False: the limit was reached before the reading's end."""
         job, options = self._job, self._options
         budget = job.settings.quarantine_budget
-        written: PageWrite | None = None
+        written: Written | None = None
         with closing(self._pages(fetcher, decider)) as pages:
             for prepared in pages:
-                if self._store.apart and written is not None and prepared.meets(written):
+                if written is not None and prepared.meets(written):
                     prepared = decider.preparer.again(prepared)
-                written = self._apply(lease, prepared, fetcher, decider)
+                write = self._apply(lease, prepared, fetcher, decider)
+                written = Written.of(write) if self._store.apart else None
+                del prepared, write  # whole pages: not to be held while the next one is waited for
                 counts = self.result.counts
                 if counts.new_quarantined > budget:
                     raise BudgetSpentError(
