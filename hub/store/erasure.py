@@ -97,7 +97,7 @@ def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
 
 
 def _pages_with(store: Store, text: str) -> Iterator[tuple[int, OpenPage]]:
-    """Raw pages that name somebody so. The people of every page are opened for it, a second for a million of them: nothing lies
+    """Raw pages that name somebody so. The people of every page are opened for it, two seconds for a million: nothing lies
     in the store by which somebody could be found without its key."""
     with store.read() as transaction:
         numbers = [
