@@ -15,6 +15,7 @@ from typing import Any
 
 from hub_child import open_hub
 
+import hub.source.rest as rest
 import hub.store.write as write
 import hub.sync.run as run
 from hub.commands.session import collect_rarely
@@ -65,9 +66,9 @@ def main(folder: str, records: str, *options: str) -> None:
     stages = Stages()
     stages.around(Client, "send", "http request")
     stages.around(Envelope, "split", "split the page")
+    stages.around(rest, "split_known", "known rows: hash, look-up")
     stages.around(RestTransport, "fetch", "fetch, rest of it")
     stages.around(Preparer, "prepare", "hash; rest of preparing")
-    stages.around(Preparer, "_digest", "digest of the page")
     stages.around(Preparer, "_recall", "recall the page")
     stages.around(Preparer, "records", "identify")
     stages.around(Preparer, "known", "look up by native id")

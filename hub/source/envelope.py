@@ -1,6 +1,6 @@
 """What an answer wraps its rows in: where they are, what says that all went well, and what each code means."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -32,12 +32,14 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The rows of one answer, byte for byte, and what it says the whole window holds. `find` reads the rest of it."""
+    """The rows of one answer, byte for byte, and what it says the whole window holds. `value` reads the rest of it. `digest`: of
+    the text of the rows, empty where none tells them (`hub.source.known_rows`)."""
 
-    rows: list[bytes]
+    rows: Sequence[bytes]
     total: int | None = None
     bad: tuple[RawRow, ...] = ()
     document: Document | None = None
+    digest: bytes = b""
 
     def value(self, path: str) -> Any:
         return self.document.value(path) if self.document else None

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from hub.source.connector import SourceContext
 from hub.source.document import PARSE_ERRORS, Document
 from hub.source.envelope import Envelope, Opened, Split
 from hub.source.instants import read_instant, resolution, write_instant
+from hub.source.known_rows import Known, split_known
 from hub.source.paging import OnePage, Paging, Turned
 from hub.source.stream import Page, Position, Stream, Window
 
@@ -119,6 +121,7 @@ class RestTransport:
         self._base = base_url.rstrip("/")
         self._auth = auth or Auth()
         self._client = Client(context, self._auth)
+        self._known = context.known
 
     def fetch(self, stream: Stream, window: Window, position: Position | None) -> Page:
         endpoint = _endpoint(stream)
@@ -137,7 +140,9 @@ class RestTransport:
         steady = after is not None or endpoint.paging.steady(part.turn, turned)
         following = part.following(after, asked.answer.clock)
         split = asked.split
-        return Page(split.rows, following, asked.answer.clock, split.total, requests, split.bad, steady=steady)
+        return Page(
+            split.rows, following, asked.answer.clock, split.total, requests, split.bad, steady=steady, digest=split.digest
+        )  # fmt: skip
 
     def detail(self, stream: Stream, row: bytes) -> bytes:
         detail = _endpoint(stream).detail
@@ -187,7 +192,7 @@ class RestTransport:
         def build() -> httpx.Request:
             return self._request(endpoint.method, url, endpoint.carry, params, endpoint.headers)
 
-        asked = self._open(build, endpoint)
+        asked = self._open(build, endpoint, partial(self._known, stream.name) if stream.recalls else None)
         turned = Turned(
             asked.split,
             url,
@@ -198,12 +203,16 @@ class RestTransport:
         )
         return turned, asked
 
-    def _open(self, build: Callable[[], httpx.Request], endpoint: Endpoint) -> _Asked:
+    def _open(self, build: Callable[[], httpx.Request], endpoint: Endpoint, known: Known | None) -> _Asked:
         """Ask, open the envelope; if the page cannot be read, ask once more and then read it tolerantly."""
         envelope = endpoint.envelope
 
         def strict(answer: Answer) -> Split:
-            return Split([]) if answer.status in endpoint.empty_on and not answer.body else envelope.split(answer.body)
+            if answer.status in endpoint.empty_on and not answer.body:
+                return Split([])
+            if known is not None and isinstance(envelope, Envelope):
+                return split_known(envelope, answer.body, known)
+            return envelope.split(answer.body)
 
         def tolerant(answer: Answer) -> Split:
             try:

@@ -3,7 +3,7 @@
 Everything here is a frozen value. The engine (`hub.sync`) owns cadence, retries, deadlines, transactions and state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -72,6 +72,12 @@ class Stream:
     def id_paths(self) -> tuple[str, ...]:
         return (self.native_id,) if isinstance(self.native_id, str) else self.native_id
 
+    @property
+    def recalls(self) -> bool:
+        """Whether a page that comes again byte for byte says nothing new: rows of a log are versions, and behind list rows are
+        details."""
+        return not (self.log or self.two_step)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -114,10 +120,11 @@ class Page:
     `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
     `origin` says where the rows come from within the stream: a file's name, SHA-256 and the number of the first row.
     `mapping` and `zone`, if not empty, stand in for the stream's mapping and the mapping's zone (files differ in both).
-    `steady` False: rows moved while they were read, so the reading proves no deletion.
+    `steady` False: rows moved while they were read, so the reading proves no deletion. `digest`, if not empty, tells the text of
+    the rows from every other; rows that are known by it are split only if somebody looks at them.
     """
 
-    rows: list[bytes]
+    rows: Sequence[bytes]
     next: Position | None
     clock: datetime | None = None
     total: int | None = None
@@ -128,6 +135,7 @@ class Page:
     zone: str = ""
     origin: str = ""
     steady: bool = True
+    digest: bytes = b""
 
 
 class Transport(Protocol):

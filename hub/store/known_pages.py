@@ -10,19 +10,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.source.stream import Page
-from hub.store.store import Transaction
+from hub.store.store import Store, Transaction
 
-__all__ = ["find_page", "forget_pages", "page_digest", "remember_page", "still_used"]
+__all__ = ["count_rows", "find_page", "forget_pages", "page_digest", "remember_page", "still_used"]
 
 #: Below so many rows looking at each costs no more.
 _WORTH_IT = 50
+_KEY = array("q")
 
 
 def page_digest(page: Page, hashes: Sequence[bytes]) -> bytes | None:
-    """What tells a page from every other, made of the SHA-256 of its rows; None for pages that are never remembered."""
+    """What tells a page from every other: its own digest or one of the SHA-256 of its rows; None for pages that are never
+    remembered."""
     if page.bad or len(page.rows) < _WORTH_IT:
         return None
-    return hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
+    return page.digest or hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
+
+
+def count_rows(store: Store, source: str, stream: str, digest: bytes) -> int | None:
+    """How many rows the page with this digest has, if it is remembered."""
+    with store.glance() as transaction:
+        row = transaction.one(
+            "SELECT length(keys) FROM known_page WHERE source = ? AND stream = ? AND digest = ?",
+            (source, stream, digest),
+        )
+    return None if row is None else row[0] // _KEY.itemsize
 
 
 def find_page(transaction: Transaction, source: str, stream: str, digest: bytes) -> list[int] | None:

@@ -65,8 +65,8 @@ class Preparer:
 
     def prepare(self, page: Page) -> Prepared:
         """Everything up to mapping; the records of a two-step stream are mapped when their details are there."""
-        hashes = self.hashes(page)
-        digest = self._digest(page, hashes)
+        hashes = None if page.digest else self.hashes(page)
+        digest = page_digest(page, hashes or ()) if self._job.stream.recalls else None
         keys = self._recall(digest)
         if keys is not None:
             return Prepared(page, digest, keys)
@@ -143,11 +143,6 @@ class Preparer:
         """The SHA-256 of every row of a page."""
         sha256 = hashlib.sha256
         return [sha256(raw).digest() for raw in page.rows]
-
-    def _digest(self, page: Page, hashes: Sequence[bytes]) -> bytes | None:
-        """What the page is recalled by. None for rows of a log, which are versions, and for list rows: details count there."""
-        stream = self._job.stream
-        return None if stream.log or stream.two_step else page_digest(page, hashes)
 
     def _recall(self, digest: bytes | None) -> list[int] | None:
         if digest is None or not self._recalls:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from hub.source.connector import Connector, SourceContext
 from hub.source.stream import Stream, Transport
 from hub.store.budget import StoreBudgets
 from hub.store.filling import filling
+from hub.store.known_pages import count_rows
 from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
@@ -203,6 +205,7 @@ class Hub:
             files=StoredFiles(self.store, self.key(name)),
             http=settings.http(),
             acquire=self.budgets.acquirer(settings.rate),
+            known=partial(count_rows, self.store, self.key(name)),
             deadline_s=settings.request_deadline.total_seconds(),
             max_bytes=settings.max_bytes,
             base_folder=self.settings.folder,

@@ -1,15 +1,85 @@
 """Pages that come again byte for byte: counted without a look at their records, and only while nothing of them changed."""
 
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rig import START, Rig
 from upstream import Upstream
 
 from hub.errors import Outcome
+from hub.source import CursorToken, Endpoint, Envelope, RestTransport, SourceContext, Split, Window, WindowParams
 from hub.source.stream import Page
-from hub.store.known_pages import page_digest
+from hub.store.known_pages import count_rows, page_digest
+from hub.store.tokens import StoredFiles, StoredTokens
 from hub.sync.prepare import Preparer
+
+ENDPOINT = Endpoint(
+    path="/records",
+    window=WindowParams(since="since", until="until", format="epoch_ms"),
+    paging=CursorToken(path="next"),
+    envelope=Envelope(rows="data.rows", total="data.total"),
+)
+
+
+def served(rig: Rig, upstream: Upstream, folder: Path) -> RestTransport:
+    """The same upstream, asked over HTTP."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params
+        window = Window(
+            *(
+                datetime.fromtimestamp(int(asked[end]) / 1000, UTC) if end in asked else None
+                for end in ("since", "until")
+            )
+        )
+        page = upstream.fetch(rig.stream, window, json.loads(asked["cursor"]) if "cursor" in asked else None)
+        rows = b",".join(page.rows).decode()
+        rest = json.dumps(json.dumps(page.next)) if page.next else "null"
+        return httpx.Response(
+            200, text=f'{{"data":{{"total":{len(upstream.records)},"rows":[{rows}]}},"next":{rest}}}'
+        )  # fmt: skip
+
+    return RestTransport(
+        "http://upstream",
+        SourceContext(
+            source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, rig.key),
+            transport=httpx.MockTransport(answer), known=partial(count_rows, rig.store, rig.key), base_folder=folder,
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["rows", "text"])
+def rig(rig: Rig, upstream: Upstream, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """Pages are told by their rows, or by the text of an answer."""
+    if request.param == "rows":
+        yield rig
+        return
+    rig.shape(endpoint=ENDPOINT)
+    rig.transport = transport = served(rig, upstream, tmp_path)
+    yield rig
+    transport.close()
+
+
+@pytest.fixture
+def split(monkeypatch: pytest.MonkeyPatch) -> list[Split]:
+    """The pages that were split into their rows."""
+    found: list[Split] = []
+    whole = Envelope.split
+
+    def told(envelope: Envelope, body: bytes) -> Split:
+        answer = whole(envelope, body)
+        if answer.rows != [b"0"]:
+            found.append(answer)
+        return answer
+
+    monkeypatch.setattr(Envelope, "split", told)
+    return found
 
 
 @pytest.fixture
@@ -41,6 +111,28 @@ def test_what_did_not_change_is_recalled_page_by_page(read: Rig, looked_at: list
     assert (again.counts.fetched, again.counts.unchanged, again.pages) == (8, 8, 3)
     assert again.outcome is Outcome.OK
     read.check()
+
+
+@pytest.mark.parametrize("rig", ["text"], indirect=True)
+def test_a_text_that_comes_again_is_not_even_split(
+    read: Rig, upstream: Upstream, looked_at: list[int], split: list[Split]
+) -> None:
+    upstream.put("r8", START - 1)
+    again = read.run(full=True)
+    assert [len(page.rows) for page in split] == looked_at == [3], (
+        "the total of every page is another one, the text of two is not"
+    )
+    assert (again.counts.new, again.counts.unchanged) == (1, 8)
+    read.check()
+
+
+@pytest.mark.parametrize("rig", ["text"], indirect=True)
+@pytest.mark.parametrize("more", [{"log": True}, {"two_step": True}])
+def test_pages_that_are_never_remembered_are_not_asked_for(rig: Rig, upstream: Upstream, more: dict[str, Any]) -> None:
+    rig.shape(**more)
+    upstream.put("r0", START - 1000)
+    page = rig.transport.fetch(rig.stream, Window(), None)
+    assert (len(page.rows), page.digest) == (1, b"")
 
 
 def test_a_recalled_page_still_proves_who_is_gone(read: Rig, upstream: Upstream, looked_at: list[int]) -> None:
