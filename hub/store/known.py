@@ -1,8 +1,9 @@
 """What the store already knows of the records of a page: the lookups that let an unchanged record cost only its hash."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hub.errors import MisconfiguredError
 from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
@@ -44,8 +45,7 @@ class Known(NamedTuple):
         return self.deleted_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(msgspec.Struct, frozen=True, gc=False):
     """A stored incident as a whole: `row` in the order of MAPPED_COLUMNS."""
 
     key: int

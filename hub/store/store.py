@@ -81,15 +81,20 @@ class Transaction:
         if self.dialect != "postgresql":
             sets, where = ", ".join(f"{name} = ?" for name in columns), " AND ".join(f"{name} = ?" for name in match)
             return self.run_many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
-        sets = ", ".join(f"{name} = given.{name}" for name in columns)
-        where = " AND ".join(f"{table}.{name} = given.was_{name}" for name in match)
-        types = _column_types(table)
-        typed = [*(f"{name} {types[name]}" for name in columns), *(f"was_{name} {types[name]}" for name in match)]
-        names = [*columns, *(f"was_{name}" for name in match)]
-        body = msgspec.json.encode([dict(zip(names, map(_as_json, row), strict=True)) for row in rows])
+        key, types = len(columns), [_column_types(table)[name] for name in (*columns, *match)]
+        # What all rows share is said once.
+        shared = [place for place in _places_of_one_value(rows) if place != key]
+        own = {place: f"v{place}" for place in range(len(types)) if place not in shared}
+        terms = [f"given.{own[place]}" if place in own else f"?::{type_}" for place, type_ in enumerate(types)]
+        sets = ", ".join(f"{name} = {term}" for name, term in zip(columns, terms, strict=False))
+        where = " AND ".join(f"{table}.{name} = {term}" for name, term in zip(match, terms[key:], strict=True))
+        typed = ", ".join(f"{name} {types[place]}" for place, name in own.items())
+        body = msgspec.json.encode([{name: _as_json(row[place]) for place, name in own.items()} for row in rows])
+        said = [rows[0][place] for place in shared]
+        before = sum(place < key for place in shared)
         return self.run(
-            f"UPDATE {table} SET {sets} FROM json_to_recordset(?) AS given ({', '.join(typed)}) WHERE {where}",
-            (body.decode(),),
+            f"UPDATE {table} SET {sets} FROM json_to_recordset(?) AS given ({typed}) WHERE {where}",
+            (*said[:before], body.decode(), *said[before:]),
         )
 
     def _copy(self, statement: str, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -148,15 +153,21 @@ def _column_types(table: str) -> dict[str, str]:
     return column_types(table)
 
 
+def _places_of_one_value(rows: Sequence[Sequence[Any]]) -> list[int]:
+    """The places at which all rows have the same value."""
+    last = rows[-1]
+    return [
+        place
+        for place, value in enumerate(rows[0])
+        if value == last[place] and [row[place] for row in rows].count(value) == len(rows)
+    ]
+
+
 def _without_empty(
     columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Without the columns that are null in every row: handing a null to SQLite takes as long as handing it a value."""
-    empty = {
-        place
-        for place, value in enumerate(rows[0])
-        if value is None and [row[place] for row in rows].count(None) == len(rows)
-    }
+    empty = {place for place in _places_of_one_value(rows) if rows[0][place] is None}
     kept = [place for place in range(len(columns)) if place not in empty]
     if not empty or len(kept) < 2:
         return columns, rows
