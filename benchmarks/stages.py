@@ -15,7 +15,6 @@ from typing import Any
 
 from hub_child import open_hub
 
-import hub.source.rest as rest
 import hub.store.write as write
 import hub.sync.run as run
 from hub.commands.session import collect_rarely
@@ -66,7 +65,7 @@ def main(folder: str, records: str, *options: str) -> None:
     stages = Stages()
     stages.around(Client, "send", "http request")
     stages.around(Envelope, "split", "split the page")
-    stages.around(rest, "split_known", "known rows: hash, look-up")
+    stages.around(Envelope, "split_known", "text of the rows: hash, look-up")
     stages.around(RestTransport, "fetch", "fetch, rest of it")
     stages.around(Preparer, "prepare", "hash; rest of preparing")
     stages.around(Preparer, "_recall", "recall the page")

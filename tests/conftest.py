@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from hub.config import redactor
-from hub.source import known_rows
+from hub.source import rows
 from hub.store import known_pages
 
 _numbers = count(1)
@@ -27,7 +27,7 @@ def nothing_secret_yet() -> None:
 def every_page_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of tests are small; each is to be recalled like a large one, so that every promise is tried that way too."""
     monkeypatch.setattr(known_pages, "_WORTH_IT", 1)
-    monkeypatch.setattr(known_rows, "_WORTH_IT", 1)
+    monkeypatch.setattr(rows, "_WORTH_IT", 1)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What an answer wraps its rows in: where they are, what says that all went well, and what each code means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -18,6 +18,7 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.source.document import PARSE_ERRORS, Document, Shape, steps, utf8_body
+from hub.source.rows import STAND_IN, Known, RowsText, TextRows
 from hub.source.said import quiet, quiet_code
 from hub.source.stream import RawRow
 
@@ -32,17 +33,20 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The rows of one answer, byte for byte, and what it says the whole window holds. `value` reads the rest of it. `digest`: of
-    the text of the rows, empty where none tells them (`hub.source.known_rows`)."""
+    """The rows of one answer, byte for byte, and what it says the whole window holds. `value` reads the rest of it."""
 
     rows: Sequence[bytes]
     total: int | None = None
     bad: tuple[RawRow, ...] = ()
     document: Document | None = None
-    digest: bytes = b""
 
     def value(self, path: str) -> Any:
         return self.document.value(path) if self.document else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the rows were found as an array in the answer itself, not as JSON inside a string."""
+        return self.document is not None and self.document.rows is not None
 
 
 class Opened(Protocol):
@@ -103,6 +107,22 @@ class Envelope:
         if self.error_row is not None and rows:
             self._refuse_error_row(bytes(rows[0]), self.error_row)
         return Split(list(map(bytes, rows)), self.total_of(document), document=document)
+
+    def split_known(self, body: bytes, known: Known) -> Split:
+        """The same without splitting rows that are known: one row stands in for their text, and the rest is read as ever. Rows
+        that can be known later are told by their text; what else stands between an answer's brackets is read each time."""
+        text = RowsText(body)
+        if not text.worth_it or self.encoding != "utf-8":
+            return self.split(body)
+        count = known(text.digest)
+        if count is not None:
+            framed = self.split(text.frame)
+            if framed.plain and framed.rows == [STAND_IN]:
+                return replace(framed, rows=TextRows(text, count))
+        split = self.split(body)
+        if split.plain and text.holds(split.rows):
+            return replace(split, rows=TextRows(text, len(split.rows), list(split.rows)))
+        return split
 
     def _rows_of(self, document: Document) -> list[msgspec.Raw]:
         if self.no_rows(document):

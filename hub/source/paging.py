@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from hub.errors import EnvelopeError
 from hub.source.envelope import Split
+from hub.source.rows import TextRows
 from hub.source.stream import Position
 
 __all__ = ["Ask", "CursorToken", "Ends", "NextLink", "Offset", "OnePage", "PageNumber", "Paging", "Turned"]
@@ -50,9 +51,9 @@ class Turned:
     @property
     def digest(self) -> str:
         """Tells whether two pages are the same one: by their text, else by size, first and last row."""
-        if self.split.digest:
-            return self.split.digest[:8].hex()
         rows = self.split.rows
+        if isinstance(rows, TextRows):
+            return rows.digest[:8].hex()
         ends = b"\n".join((str(self.count).encode(), *rows[:1], *rows[-1:]))
         return hashlib.blake2b(ends, digest_size=8).hexdigest() if rows else ""
 

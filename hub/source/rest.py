@@ -20,8 +20,8 @@ from hub.source.connector import SourceContext
 from hub.source.document import PARSE_ERRORS, Document
 from hub.source.envelope import Envelope, Opened, Split
 from hub.source.instants import read_instant, resolution, write_instant
-from hub.source.known_rows import Known, split_known
 from hub.source.paging import OnePage, Paging, Turned
+from hub.source.rows import Known
 from hub.source.stream import Page, Position, Stream, Window
 
 __all__ = ["Carry", "Detail", "Endpoint", "RestTransport", "WindowParams"]
@@ -140,9 +140,7 @@ class RestTransport:
         steady = after is not None or endpoint.paging.steady(part.turn, turned)
         following = part.following(after, asked.answer.clock)
         split = asked.split
-        return Page(
-            split.rows, following, asked.answer.clock, split.total, requests, split.bad, steady=steady, digest=split.digest
-        )  # fmt: skip
+        return Page(split.rows, following, asked.answer.clock, split.total, requests, split.bad, steady=steady)
 
     def detail(self, stream: Stream, row: bytes) -> bytes:
         detail = _endpoint(stream).detail
@@ -210,8 +208,9 @@ class RestTransport:
         def strict(answer: Answer) -> Split:
             if answer.status in endpoint.empty_on and not answer.body:
                 return Split([])
-            if known is not None and isinstance(envelope, Envelope):
-                return split_known(envelope, answer.body, known)
+            # Not of a subclass, which may do more to its rows than split them.
+            if known is not None and envelope.__class__ is Envelope:
+                return envelope.split_known(answer.body, known)
             return envelope.split(answer.body)
 
         def tolerant(answer: Answer) -> Split:

@@ -120,8 +120,7 @@ class Page:
     `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
     `origin` says where the rows come from within the stream: a file's name, SHA-256 and the number of the first row.
     `mapping` and `zone`, if not empty, stand in for the stream's mapping and the mapping's zone (files differ in both).
-    `steady` False: rows moved while they were read, so the reading proves no deletion. `digest`, if not empty, tells the text of
-    the rows from every other; rows that are known by it are split only if somebody looks at them.
+    `steady` False: rows moved while they were read, so the reading proves no deletion.
     """
 
     rows: Sequence[bytes]
@@ -135,7 +134,6 @@ class Page:
     zone: str = ""
     origin: str = ""
     steady: bool = True
-    digest: bytes = b""
 
 
 class Transport(Protocol):

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from hub.source.rows import TextRows
 from hub.source.stream import Page
 from hub.store.store import Store, Transaction
 
@@ -20,11 +21,15 @@ _KEY = array("q")
 
 
 def page_digest(page: Page, hashes: Sequence[bytes]) -> bytes | None:
-    """What tells a page from every other: its own digest or one of the SHA-256 of its rows; None for pages that are never
+    """What tells a page from every other: the digest of its rows' text or of their SHA-256; None for pages that are never
     remembered."""
     if page.bad or len(page.rows) < _WORTH_IT:
         return None
-    return page.digest or hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
+    if isinstance(page.rows, TextRows):
+        if not (page.mapping or page.zone):
+            return page.rows.digest  # as the transport asks for it: `count_rows`
+        hashes = [page.rows.digest]
+    return hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
 
 
 def count_rows(store: Store, source: str, stream: str, digest: bytes) -> int | None:

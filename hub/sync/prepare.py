@@ -11,6 +11,7 @@ import msgspec
 
 from hub.mapping.mapping import Mapper, UnmappableError
 from hub.mapping.values import BadValueError
+from hub.source.rows import TextRows
 from hub.source.stream import Page
 from hub.store.known import Known, known
 from hub.store.known_pages import find_page, page_digest
@@ -65,7 +66,7 @@ class Preparer:
 
     def prepare(self, page: Page) -> Prepared:
         """Everything up to mapping; the records of a two-step stream are mapped when their details are there."""
-        hashes = None if page.digest else self.hashes(page)
+        hashes = None if isinstance(page.rows, TextRows) else self.hashes(page)
         digest = page_digest(page, hashes or ()) if self._job.stream.recalls else None
         keys = self._recall(digest)
         if keys is not None:

@@ -282,10 +282,10 @@ DEFECTS = (
     ),
     Defect(
         "what stands beside an answer's rows, the token of the next page, is taken for rows",
-        "hub/source/known_rows.py",
+        "hub/source/rows.py",
         "return bool(rows) and len(self) == sum(map(len, rows)) + len(rows) - 1",
         "return bool(rows)",
-        ("tests/source/test_known_rows.py",),
+        ("tests/source/test_rows.py",),
     ),
     Defect(
         "a page is decided by what the store held before the page before was stored",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.errors import HubError
 from hub.source import Check, Envelope
-from hub.source.known_rows import KnownRows, RowsText, split_known
+from hub.source.rows import RowsText, TextRows
 
 ENVELOPE = Envelope(rows="data.rows", total="data.total", checks=(Check("code", (0,)),))
 ROWS = '{"id":1,"tags":["a","b"]},{"id":2,"title":"井盖 [坏]"}'
@@ -74,12 +74,12 @@ def answers(draw: st.DrawFn) -> str:
 def said(envelope: Envelope, body: bytes, memory: dict[bytes, int] | None) -> Any:
     """What an answer says, read with a memory of texts or afresh: its rows, total and next token, or the error."""
     try:
-        split = envelope.split(body) if memory is None else split_known(envelope, body, memory.get)
+        split = envelope.split(body) if memory is None else envelope.split_known(body, memory.get)
         found = list(split.rows), len(split.rows), split.total, split.value("next")
     except HubError as error:
         return type(error), error.render()
-    if memory is not None and split.digest:
-        memory[split.digest] = len(split.rows)
+    if memory is not None and isinstance(split.rows, TextRows):
+        memory[split.rows.digest] = len(split.rows)
     return found
 
 
@@ -103,14 +103,15 @@ def test_the_rows_may_be_the_whole_answer_or_anywhere_in_it(rows: str) -> None:
 
 def test_known_rows_are_not_split_until_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     memory: dict[bytes, int] = {}
-    first = split_known(ENVELOPE, PLAIN.encode(), memory.get)
-    memory[first.digest] = len(first.rows)
+    first = ENVELOPE.split_known(PLAIN.encode(), memory.get)
+    assert isinstance(first.rows, TextRows)
+    memory[first.rows.digest] = len(first.rows)
     splits: list[RowsText] = []
-    split = RowsText.rows
-    monkeypatch.setattr(RowsText, "rows", lambda text: splits.append(text) or split(text))
-    again = split_known(ENVELOPE, PLAIN.replace('"total":2', '"total":3').encode(), memory.get)
-    assert isinstance(again.rows, KnownRows)
-    assert (len(again.rows), again.total, again.digest) == (2, 3, first.digest)
+    split = RowsText.split
+    monkeypatch.setattr(RowsText, "split", lambda text: splits.append(text) or split(text))
+    again = ENVELOPE.split_known(PLAIN.replace('"total":2', '"total":3').encode(), memory.get)
+    assert isinstance(again.rows, TextRows)
+    assert (len(again.rows), again.total, again.rows.digest) == (2, 3, first.rows.digest)
     assert splits == []
     assert (again.rows[0], again.rows[-1], again.rows[:1]) == (first.rows[0], first.rows[1], first.rows[:1])
     assert list(again.rows) == list(first.rows)
@@ -130,12 +131,12 @@ def test_known_rows_are_not_split_until_somebody_looks(monkeypatch: pytest.Monke
 )
 def test_a_text_that_is_more_than_rows_has_no_digest(body: str) -> None:
     """What stands between brackets may be the token of the next page: it must be read each time."""
-    assert split_known(ENVELOPE, body.encode(), lambda digest: None).digest == b""
+    assert isinstance(ENVELOPE.split_known(body.encode(), lambda digest: None).rows, list)
 
 
 def test_another_encoding_than_utf8_is_read_afresh() -> None:
     """In GBK half a character may look like a bracket."""
     envelope = Envelope(rows="data.rows", encoding="gb18030")
     asked: list[bytes] = []
-    assert split_known(envelope, PLAIN.encode("gb18030"), asked.append).digest == b""
+    assert isinstance(envelope.split_known(PLAIN.encode("gb18030"), asked.append).rows, list)
     assert asked == []
