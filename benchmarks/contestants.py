@@ -107,6 +107,11 @@ class Hub:
     def reread(self, records: int) -> Sample:
         return self.first(records, "--full-refresh")
 
+    def recut(self, records: int) -> Sample:
+        """A re-read of the same records on other pages, as when one came in front of a source that counts its pages."""
+        self.write({"one": self._place.upstream(records)}, page_size=990)
+        return self.run("--full-refresh")
+
     def incremental(self, records: int, changed: int, times: int) -> Sample:
         """Read what changed, `times` in a row in one process."""
         self.write({"one": self._place.upstream(records, changed=changed)})

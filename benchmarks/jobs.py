@@ -34,6 +34,7 @@ def _lap(contestant: Floor | Hub, records: int, *, incremental: bool) -> Iterato
     yield "first", contestant.first(records)
     yield "reread", contestant.reread(records)
     if isinstance(contestant, Hub):
+        yield "recut", contestant.recut(records)
         yield "remap", contestant.run("--remap")
     if not incremental:
         return

@@ -39,6 +39,7 @@ def lines(samples: Samples, sizes: tuple[int, int], peer_sizes: tuple[int, int])
     for store in ("sqlite", "postgresql"):
         if samples.has("first", "hub", store, sizes[1]):
             yield from _floors(samples, store, sizes)
+            yield from _recut(samples, store, sizes)
             yield from _remap(samples, store, sizes)
             yield from _incremental(samples, store, sizes)
             yield from _memory(samples, store, sizes)
@@ -62,6 +63,12 @@ def _floors(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Li
         if store == "postgresql":
             hub, floor = (samples.margin_us(job, who, store, sizes, "server_cpu_s") for who in ("hub", "floor"))
             yield at_most(f"{title}, server's CPU a record", store, hub, floor, "µs", "floor", None)
+
+
+def _recut(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Line]:
+    hub = samples.margin_us("recut", "hub", store, sizes, "cpu_s")
+    floor = samples.margin_us("reread", "floor", store, sizes, "cpu_s")
+    yield at_most("re-read of pages cut elsewhere, CPU a record", store, hub, floor, "µs", "floor's re-read", None)
 
 
 def _remap(samples: Samples, store: str, sizes: tuple[int, int]) -> Iterator[Line]:

@@ -83,7 +83,7 @@ class Transaction:
             return self.run_many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
         key, types = len(columns), [_column_types(table)[name] for name in (*columns, *match)]
         # What all rows share is said once.
-        shared = [place for place in _places_of_one_value(rows) if place != key]
+        shared = [place for place in range(len(types)) if place != key and _alike(rows, place)]
         own = {place: f"v{place}" for place in range(len(types)) if place not in shared}
         terms = [f"given.{own[place]}" if place in own else f"?::{type_}" for place, type_ in enumerate(types)]
         sets = ", ".join(f"{name} = {term}" for name, term in zip(columns, terms, strict=False))
@@ -153,21 +153,17 @@ def _column_types(table: str) -> dict[str, str]:
     return column_types(table)
 
 
-def _places_of_one_value(rows: Sequence[Sequence[Any]]) -> list[int]:
-    """The places at which all rows have the same value."""
-    last = rows[-1]
-    return [
-        place
-        for place, value in enumerate(rows[0])
-        if value == last[place] and [row[place] for row in rows].count(value) == len(rows)
-    ]
+def _alike(rows: Sequence[Sequence[Any]], place: int) -> bool:
+    """Whether all rows have the same value there."""
+    value = rows[0][place]
+    return rows[-1][place] == value and [row[place] for row in rows].count(value) == len(rows)
 
 
 def _without_empty(
     columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Without the columns that are null in every row: handing a null to SQLite takes as long as handing it a value."""
-    empty = {place for place in _places_of_one_value(rows) if rows[0][place] is None}
+    empty = {place for place, value in enumerate(rows[0]) if value is None and _alike(rows, place)}
     kept = [place for place in range(len(columns)) if place not in empty]
     if not empty or len(kept) < 2:
         return columns, rows
