@@ -9,9 +9,8 @@ from hub.clock import now_ms
 from hub.commands.output import Column, clock_time, instant
 from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
-from hub.store.due import DueRow, list_schedules
+from hub.store.due import FULL_REFRESH, DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
-from hub.sync.reading import FULL_REFRESH
 
 if TYPE_CHECKING:
     from hub.schedule.ticket import Snapshot

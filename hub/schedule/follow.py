@@ -13,9 +13,8 @@ from hub.schedule.serve import engine_of
 from hub.schedule.ticket import Lane, Ticket
 from hub.source.stream import Stream
 from hub.store import queue
-from hub.store.due import settled_keys
+from hub.store.due import FULL_REFRESH, settled_keys
 from hub.store.runs import RunRow, marked_runs
-from hub.sync.reading import FULL_REFRESH
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 from hub.sync.sources import Hub, OpenSource

@@ -16,12 +16,11 @@ from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.plan import Planned, plan, register
 from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
 from hub.source.stream import Stream
-from hub.store.due import hasten, resume_interrupted, settled_keys
+from hub.store.due import FULL_REFRESH, hasten, resume_interrupted, settled_keys
 from hub.store.filling import make_read_indices
 from hub.store.leases import free_dead
 from hub.store.retention import prune
 from hub.store.store import Transaction
-from hub.sync.reading import FULL_REFRESH
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
 from hub.sync.sources import Hub, OpenSource

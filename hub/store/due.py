@@ -6,6 +6,7 @@ from typing import NamedTuple
 from hub.store.store import Store, Transaction
 
 __all__ = [
+    "FULL_REFRESH",
     "DueRow",
     "hasten",
     "list_schedules",
@@ -14,6 +15,10 @@ __all__ = [
     "settled_keys",
     "take_due",
 ]
+
+
+#: Stands in the place of a partition where a full refresh beside a stream's own runs has its schedule, lease, state and runs.
+FULL_REFRESH = "full refresh"
 
 
 class DueRow(NamedTuple):

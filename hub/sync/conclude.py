@@ -5,11 +5,12 @@ import logging
 from hub.clock import now_ms
 from hub.errors import Outcome, SuspiciousEmptinessError
 from hub.store import deletions
+from hub.store.due import FULL_REFRESH
 from hub.store.page import Lease
 from hub.store.state import finish_reading, highest_change
 from hub.store.store import Store
 from hub.sync.job import StreamJob
-from hub.sync.reading import FULL_REFRESH, Reading, proven_cursor
+from hub.sync.reading import Reading, proven_cursor
 from hub.sync.result import RunResult
 
 __all__ = ["conclude", "give_up"]

@@ -7,12 +7,9 @@ import msgspec
 
 from hub.source.stream import Position, Stream, Window
 
-__all__ = ["FULL_REFRESH", "Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "window_of"]
+__all__ = ["Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "window_of"]
 
 Mode = Literal["incremental", "full_refresh", "backfill"]
-
-#: Stands in the place of a partition where a full refresh beside a stream's own runs has its lease, state and runs.
-FULL_REFRESH = "full refresh"
 
 
 class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -25,6 +25,7 @@ from hub.errors import (
 )  # fmt: skip
 from hub.source.stream import FileMark, Page
 from hub.store import leases, runs
+from hub.store.due import FULL_REFRESH
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine
 from hub.store.state import read_state
@@ -36,7 +37,7 @@ from hub.sync.enrich import enriched
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
 from hub.sync.prepare import Prepared, Preparer, Written
-from hub.sync.reading import FULL_REFRESH, Mode, Reading, begin, begin_backfill, following, window_of
+from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
