@@ -27,15 +27,29 @@ _INDICES = {
 def filling(store: Store) -> Iterator[None]:
     """Around work that may fill an empty store. However it ends, the indices are there afterwards; where it is killed or the
     store cannot be reached, after the next one."""
-    with _trouble_is_logged(), store.write() as transaction:
-        if transaction.one("SELECT 1 FROM incident LIMIT 1") is None:
-            for name in read_indices(store.dialect):
-                transaction.run(f"DROP INDEX IF EXISTS {name}")
+    with _trouble_is_logged():
+        if _empty(store):
+            _drop_read_indices(store)
     try:
         yield
     finally:
         with _trouble_is_logged():
             make_read_indices(store)
+
+
+def _empty(store: Store) -> bool:
+    with store.glance() as transaction:
+        return transaction.one("SELECT 1 FROM incident LIMIT 1") is None
+
+
+def _drop_read_indices(store: Store) -> None:
+    with store.write() as transaction:
+        if store.dialect == "postgresql":
+            # Dropping an index would wait behind a reader who takes his time, or another filling, and everybody else behind it.
+            transaction.run("LOCK TABLE incident IN ACCESS EXCLUSIVE MODE NOWAIT")
+        if transaction.one("SELECT 1 FROM incident LIMIT 1") is None:
+            for name in read_indices(store.dialect):
+                transaction.run(f"DROP INDEX IF EXISTS {name}")
 
 
 @contextmanager

@@ -88,3 +88,12 @@ def test_readers_find_the_same_without_them(hub: BenchHub) -> None:
     assert list_incidents(hub.store, IncidentFilter()) == listed
     assert list_incidents(hub.store, IncidentFilter(), after=after) == behind == listed[3:]
     assert read_incident(hub.store, after[:12]) == one
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_filling_does_not_wait_for_a_reader(hub: BenchHub, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody reads the empty store in a transaction that stays open: the filling goes on with all indices."""
+    with hub.store.read() as reader:
+        reader.all("SELECT id FROM incident_v1")
+        assert sync(hub) == [[], [], []]
+    assert "read indices stay as they are" in caplog.text
