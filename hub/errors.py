@@ -150,11 +150,7 @@ class EnvelopeError(FailedError):
 
 
 class UnreadablePageError(EnvelopeError):
-    """A page that no strict parser takes; `body` is kept for the tolerant scanner."""
-
-    def __init__(self, template: str, /, *, body: bytes = b"", remedy: str = "", **values: object) -> None:
-        super().__init__(template, remedy=remedy, **values)
-        self.body = body
+    """A page that no strict parser takes; it is asked for once more and then scanned tolerantly."""
 
 
 class OverdueError(FailedError):

@@ -45,7 +45,7 @@ def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
         try:
             text = body.decode(encoding).encode()
         except UnicodeDecodeError as exc:
-            raise UnreadablePageError("the answer is not {encoding}", body=body, encoding=encoding) from exc
+            raise UnreadablePageError("the answer is not {encoding}", encoding=encoding) from exc
     elif not text.isascii():
         # msgspec does not look at the bytes inside the strings it skips.
         try:
@@ -53,7 +53,6 @@ def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
         except UnicodeDecodeError as exc:
             raise UnreadablePageError(
                 "the answer is not UTF-8 at byte {byte}",
-                body=text,
                 byte=exc.start,
                 remedy='if the source always sends GBK, declare encoding = "gb18030"',
             ) from exc
@@ -178,7 +177,6 @@ class Document:
     def unreadable(self, path: str) -> UnreadablePageError:
         return UnreadablePageError(
             "the answer cannot be read as JSON at {path}",
-            body=self.text,
             path=path or "its top",
             remedy="see the answer with hub preview",
         )

@@ -118,7 +118,7 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
     if _behind(document.text)[:1] in _OPENERS:
         # Most likely the source failed half-way and said so, behind rows it had begun to send.
         raise UnreadablePageError(
-            "a second document follows the answer", body=body,
+            "a second document follows the answer",
             remedy="see the answer with hub preview; the cursor stays where it was",
         )  # fmt: skip
     try:
@@ -132,7 +132,6 @@ def scan_json(body: bytes, envelope: "Envelope") -> "Split":
     if pieces is None:
         raise UnreadablePageError(
             "the rows of the answer cannot be told apart at {path}",
-            body=body,
             path=envelope.rows or "its top",
             remedy="see the answer with hub preview; the cursor stays where it was",
         )

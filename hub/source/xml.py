@@ -47,7 +47,6 @@ class XmlEnvelope:
         except expat.ExpatError as exc:
             raise UnreadablePageError(
                 "the answer cannot be read as XML at line {line}",
-                body=text,
                 line=exc.lineno,
                 remedy="see the answer with hub preview",
             ) from exc
@@ -69,7 +68,7 @@ class XmlEnvelope:
         whole = re.search(rb"<" + root + rb"(?:\s[^>]*)?>(.*)</" + root + rb"\s*>\s*\Z", text, re.DOTALL)
         if whole is None:
             raise UnreadablePageError(
-                "the rows of the answer cannot be told apart: <{root}> does not close", body=body, root=self.root
+                "the rows of the answer cannot be told apart: <{root}> does not close", root=self.root
             )
         rows, bad = [], []
         for piece in re.findall(rb"<" + tag + rb"(?:\s[^>]*)?>.*?</" + tag + rb"\s*>", whole.group(1), re.DOTALL):
@@ -96,7 +95,7 @@ class XmlEnvelope:
         try:
             text = body.removeprefix(b"\xef\xbb\xbf").decode(self.encoding).encode()
         except UnicodeDecodeError as exc:
-            raise UnreadablePageError("the answer is not {encoding}", body=body, encoding=self.encoding) from exc
+            raise UnreadablePageError("the answer is not {encoding}", encoding=self.encoding) from exc
         return _DECLARATION.sub(b"", text, count=1)
 
     def _refusal(self, text: bytes) -> Exception:
@@ -139,7 +138,7 @@ class _RowReader:
             self.rows.append(self._text[self._start : tag.end() if tag else at])
 
     def _refuse(self, *_: object) -> None:
-        raise UnreadablePageError("the answer declares a document type, which is refused", body=self._text)
+        raise UnreadablePageError("the answer declares a document type, which is refused")
 
 
 def xml_to_flat(row: bytes) -> bytes:

@@ -65,9 +65,8 @@ def test_nonsense_right_in_the_outer_text() -> None:
     ids=repr,
 )
 def test_without_edges_the_page_stays_unreadable(body: bytes) -> None:
-    with pytest.raises(UnreadablePageError) as caught:
+    with pytest.raises(UnreadablePageError):
         Envelope(rows="rows").scan(body)
-    assert caught.value.body == body
 
 
 def test_a_page_whole_in_another_encoding_is_not_picked_apart() -> None:
