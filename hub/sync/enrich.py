@@ -1,6 +1,7 @@
 """Letting plugins complete a page's rows before they are stored (hook hub_enrich)."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from msgspec.structs import replace
@@ -34,4 +35,6 @@ def enriched(write: PageWrite, enrich: Enrich) -> PageWrite:
 
 
 def _fits(name: str, value: object) -> bool:
+    if type(value) is float and not isfinite(value):
+        return False
     return value is None or type(value) is _PYTHON[column_types("incident")[name]]
