@@ -79,8 +79,8 @@ class Preparer:
 
     def again(self, prepared: Prepared) -> Prepared:
         """The same page beside what the store holds now."""
-        if prepared.keys is not None:
-            return self.prepare(prepared.page)
+        if prepared.keys is not None or self._job.stream.two_step:
+            return self.prepare(prepared.page)  # a list row whose record moved no longer vouches for its detail
         return msgspec.structs.replace(prepared, stored=self.known(prepared.records))
 
     def records(self, page: Page, hashes: Sequence[bytes] | None = None) -> list[Record]:

@@ -236,12 +236,12 @@ class StreamRun:
     def _apply(self, lease: Lease | None, prepared: Prepared, fetcher: Fetcher, decider: Decider) -> PageWrite:
         """Decide one page and commit it together with how far the reading is; what was written."""
         job, result = self._job, self.result
-        if job.stream.two_step:
-            before = fetcher.requests
-            self._details(prepared, fetcher, decider.preparer)
-            prepared.page = replace(prepared.page, requests=prepared.page.requests + fetcher.requests - before)
-        page = prepared.page
         for _ in range(_CONFLICTS):
+            if job.stream.two_step:
+                before = fetcher.requests
+                self._details(prepared, fetcher, decider.preparer)
+                prepared.page = replace(prepared.page, requests=prepared.page.requests + fetcher.requests - before)
+            page = prepared.page
             write = decider.decide(prepared, now_ms())
             if not write.counts.closed:
                 raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
