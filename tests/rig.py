@@ -34,6 +34,7 @@ __all__ = [
     "KEY",
     "MAPPING",
     "START",
+    "STREAM",
     "BenchHub",
     "Clock",
     "Hurry",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.source.rows import KnownText
 from hub.source.stream import Stream, Transport
 
 if TYPE_CHECKING:
@@ -57,14 +58,14 @@ class FileLedger(Protocol):
 class SourceContext:
     """What the hub lends a transport. `http` are the operator's network settings for httpx.Client; `acquire(host)`
     waits for the host's shared request budget; `deadline_s` bounds one request from first byte to last; `max_bytes`
-    its body. `known(stream, digest)` is how many rows a text of rows holds that was read and stored before, else None."""
+    its body. `known(stream, digest)` is what is remembered of a text of rows that was read and stored before, else None."""
 
     source: str
     tokens: TokenStore
     files: FileLedger
     http: dict[str, Any] = field(default_factory=dict)
     acquire: Callable[[str], None] = lambda host: None
-    known: Callable[[str, bytes], int | None] = lambda stream, digest: None
+    known: Callable[[Stream, bytes], KnownText | None] = lambda stream, digest: None
     transport: "httpx.BaseTransport | None" = None
     deadline_s: float = 60.0
     max_bytes: int = 64 * 1024 * 1024

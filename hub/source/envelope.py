@@ -18,7 +18,7 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.source.document import PARSE_ERRORS, Document, Shape, steps, utf8_body
-from hub.source.rows import STAND_IN, Known, RowsText, TextRows
+from hub.source.rows import STAND_IN, Known, KnownText, RowsText, TextRows, ends_of
 from hub.source.said import quiet, quiet_code
 from hub.source.stream import RawRow
 
@@ -114,15 +114,23 @@ class Envelope:
         text = RowsText(body)
         if not text.worth_it or self.encoding != "utf-8":
             return self.split(body)
-        count = known(text.digest)
-        if count is not None:
-            framed = self.split(text.frame)
-            if framed.plain and framed.rows == [STAND_IN]:
-                return replace(framed, rows=TextRows(text, count))
+        found = known(text.digest)
+        if found is not None and (framed := self._framed(text)) is not None:
+            return replace(framed, rows=TextRows(text, found))
         split = self.split(body)
         if split.plain and text.holds(split.rows):
-            return replace(split, rows=TextRows(text, len(split.rows), list(split.rows)))
+            rows = list(split.rows)
+            return replace(split, rows=TextRows(text, KnownText(len(rows), ends_of(rows, len(rows))), rows))
         return split
+
+    def _framed(self, text: RowsText) -> Split | None:
+        """What stands around a text, if the text stands among the rows of an answer without fault; faults are told of the whole
+        answer."""
+        try:
+            framed = self.split(text.frame)
+        except HubError:
+            return None
+        return framed if framed.plain and framed.rows == [STAND_IN] else None
 
     def _rows_of(self, document: Document) -> list[msgspec.Raw]:
         if self.no_rows(document):

@@ -190,7 +190,7 @@ class RestTransport:
         def build() -> httpx.Request:
             return self._request(endpoint.method, url, endpoint.carry, params, endpoint.headers)
 
-        asked = self._open(build, endpoint, partial(self._known, stream.name) if stream.recalls else None)
+        asked = self._open(build, endpoint, partial(self._known, stream) if stream.recalls else None)
         turned = Turned(
             asked.split,
             url,

@@ -3,14 +3,22 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import overload
+from typing import NamedTuple, overload
 
 import msgspec
 
-__all__ = ["STAND_IN", "Known", "RowsText", "TextRows"]
+__all__ = ["STAND_IN", "Known", "KnownText", "RowsText", "TextRows", "ends_of"]
 
-Known = Callable[[bytes], int | None]
-"""How many rows the text with this digest holds, if it was read and stored before; else None."""
+
+class KnownText(NamedTuple):
+    """What is remembered of a text: how many rows it holds, and `ends_of` them."""
+
+    size: int
+    ends: str
+
+
+Known = Callable[[bytes], KnownText | None]
+"""The text with this digest, if it was read and stored before."""
 
 STAND_IN = b"0"
 """The row that stands for the text in a frame."""
@@ -51,18 +59,30 @@ class RowsText:
         return list(map(bytes, _rows.decode(self._body[self._start - 1 : self._end + 1])))
 
 
+def ends_of(rows: Sequence[bytes], count: int) -> str:
+    """What tells a page from the one after it: its size, first and last row. A page that comes again while something changed in
+    its middle must still be noticed."""
+    ends = b"\n".join((str(count).encode(), *rows[:1], *rows[-1:]))
+    return hashlib.blake2b(ends, digest_size=8).hexdigest() if rows else ""
+
+
 class TextRows(Sequence[bytes]):
     """The rows of a text, told from all others by its `digest`; known ones are split when one of them is first asked for.
 
     The digest belongs to just these rows: a connector that takes some out hands over a list, which has none.
     """
 
-    def __init__(self, text: RowsText, count: int, rows: list[bytes] | None = None) -> None:
-        self._text, self._count, self._split = text, count, rows
+    def __init__(self, text: RowsText, known: KnownText, rows: list[bytes] | None = None) -> None:
+        self._text, self._known, self._split = text, known, rows
 
     @property
     def digest(self) -> bytes:
         return self._text.digest
+
+    @property
+    def ends(self) -> str:
+        """As `ends_of` says."""
+        return self._known.ends
 
     def _rows(self) -> list[bytes]:
         if self._split is None:
@@ -70,7 +90,7 @@ class TextRows(Sequence[bytes]):
         return self._split
 
     def __len__(self) -> int:
-        return self._count
+        return self._known.size
 
     @overload
     def __getitem__(self, place: int) -> bytes: ...

@@ -72,6 +72,16 @@ class Stream:
     def id_paths(self) -> tuple[str, ...]:
         return (self.native_id,) if isinstance(self.native_id, str) else self.native_id
 
+    def declared(self) -> str:
+        """How a row says who it is and that it is withdrawn: declared otherwise, the same row may mean something else."""
+        cursor, reshape = self.cursor, self.reshape
+        return repr(
+            (
+                self.id_paths, self.operation, self.deletes, (cursor.path, cursor.zone, cursor.format) if cursor else None,
+                getattr(reshape, "__qualname__", type(reshape).__name__),
+            )
+        )  # fmt: skip
+
     @property
     def recalls(self) -> bool:
         """Whether a page that comes again byte for byte says nothing new: rows of a log are versions, and behind list rows are

@@ -32,13 +32,14 @@ _FULL = ", ".join((*_STATE, *MAPPED_COLUMNS))
 
 
 class Known(NamedTuple):
-    """The little that decides whether a record must be looked at. `deleted_at` is epoch ms."""
+    """The little that decides whether a record must be looked at. `deleted_at` is epoch ms; `raw_page` has its raw record."""
 
     id: str
     key: int
     raw_hash: bytes
     deleted_at: int | None
     list_hash: bytes | None
+    raw_page: int
 
     @property
     def deleted(self) -> bool:
@@ -66,7 +67,7 @@ class Full(msgspec.Struct, frozen=True, gc=False):
 def known(transaction: Transaction, source: str, stream: str, native_ids: Sequence[str]) -> dict[str, Known]:
     """The stored incidents of a stream among these native ids, by native id."""
     rows = transaction.all(
-        "SELECT native_id, id, key, raw_hash, deleted_at, list_hash FROM incident"
+        "SELECT native_id, id, key, raw_hash, deleted_at, list_hash, raw_page FROM incident"
         f" WHERE source = ? AND stream = ? AND {transaction.any_of('native_id', 'text')}",
         (source, stream, transaction.list_value(native_ids)),
     )

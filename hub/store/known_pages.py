@@ -1,7 +1,7 @@
 """Pages read before: one that comes again byte for byte, while nothing of it changed here, needs no look at its records.
 
-A page is remembered only if afterwards each of its records stood in the store as exactly these bytes. It counts as known
-while they all still do: any new version of a record moves it to another raw page, and no raw page comes back.
+A page is remembered with the sum of the raw pages that its records were found on or put on. It counts as known while the store
+has the same sum: any new version of a record moves it to a later raw page, whoever stored it, and no raw page comes back.
 """
 
 import hashlib
@@ -9,37 +9,37 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from hub.source.rows import TextRows
-from hub.source.stream import Page
+from hub.source.rows import KnownText, TextRows
+from hub.source.stream import Page, Stream
 from hub.store.store import Store, Transaction
 
-__all__ = ["count_rows", "find_page", "forget_pages", "page_digest", "remember_page", "still_used"]
+__all__ = ["find_page", "forget_pages", "known_text", "page_digest", "remember_page", "still_used"]
 
 #: Below so many rows looking at each costs no more.
 _WORTH_IT = 50
 _KEY = array("q")
 
 
-def page_digest(page: Page, hashes: Sequence[bytes]) -> bytes | None:
-    """What tells a page from every other: the digest of its rows' text or of their SHA-256; None for pages that are never
-    remembered."""
+def page_digest(stream: Stream, id_paths: Sequence[str], page: Page, hashes: Sequence[bytes]) -> bytes | None:
+    """What tells a page from every other, and from the same one under another declaration of its stream: made of the digest of
+    its rows' text or of their SHA-256. None for pages that are never remembered."""
     if page.bad or len(page.rows) < _WORTH_IT:
         return None
-    if isinstance(page.rows, TextRows):
-        if not (page.mapping or page.zone):
-            return page.rows.digest  # as the transport asks for it: `count_rows`
-        hashes = [page.rows.digest]
-    return hashlib.sha256(b"".join((f"{page.mapping}\n{page.zone}\n".encode(), *hashes))).digest()
+    if not isinstance(page.rows, TextRows):
+        return _digest("rows", stream, repr((id_paths, page.mapping, page.zone)), *hashes)
+    if page.mapping or page.zone or not stream.id_paths:
+        return _digest("rows", stream, repr((id_paths, page.mapping, page.zone)), page.rows.digest)
+    return _text_digest(stream, page.rows.digest)
 
 
-def count_rows(store: Store, source: str, stream: str, digest: bytes) -> int | None:
-    """How many rows the page with this digest has, if it is remembered."""
+def known_text(store: Store, source: str, stream: Stream, digest: bytes) -> KnownText | None:
+    """The text of rows with this digest, if its page is remembered."""
     with store.glance() as transaction:
         row = transaction.one(
-            "SELECT length(keys) FROM known_page WHERE source = ? AND stream = ? AND digest = ?",
-            (source, stream, digest),
+            "SELECT length(keys), ends FROM known_page WHERE source = ? AND stream = ? AND digest = ?",
+            (source, stream.name, _text_digest(stream, digest)),
         )
-    return None if row is None else row[0] // _KEY.itemsize
+    return None if row is None else KnownText(row[0] // _KEY.itemsize, row[1])
 
 
 def find_page(transaction: Transaction, source: str, stream: str, digest: bytes) -> list[int] | None:
@@ -55,16 +55,25 @@ def find_page(transaction: Transaction, source: str, stream: str, digest: bytes)
 
 
 def remember_page(
-    transaction: Transaction, source: str, stream: str, digest: bytes, keys: Sequence[int], enumeration: str, now: int
+    transaction: Transaction,
+    source: str,
+    stream: str,
+    digest: bytes,
+    keys: Sequence[int],
+    *,
+    state: int,
+    ends: str,
+    enumeration: str,
+    now: int,
 ) -> None:
-    """Remember a page whose records all stand in the store as its bytes, unless one of them is deleted or stands in it twice."""
-    state = _state(transaction, keys) if len(set(keys)) == len(keys) else None
-    if state is not None:
+    """Remember a page whose records stand in the store as its bytes, unless one of them stands in it twice. `state`: the sum of
+    their raw pages, of those that were not written for it as it was when they were compared."""
+    if len(set(keys)) == len(keys):
         transaction.run(
-            "INSERT INTO known_page (source, stream, digest, keys, state, enumeration, used_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (source, stream, digest) DO UPDATE SET keys = excluded.keys, state = excluded.state,"
-            " enumeration = excluded.enumeration, used_at = excluded.used_at",
-            (source, stream, digest, array("q", keys).tobytes(), state, enumeration, now),
+            "INSERT INTO known_page (source, stream, digest, keys, state, ends, enumeration, used_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, stream, digest) DO UPDATE SET keys = excluded.keys,"
+            " state = excluded.state, ends = excluded.ends, enumeration = excluded.enumeration, used_at = excluded.used_at",
+            (source, stream, digest, array("q", keys).tobytes(), state, ends, enumeration, now),
         )
 
 
@@ -81,6 +90,15 @@ def forget_pages(transaction: Transaction, source: str, stream: str, enumeration
     transaction.run(
         "DELETE FROM known_page WHERE source = ? AND stream = ? AND enumeration <> ?", (source, stream, enumeration)
     )
+
+
+def _text_digest(stream: Stream, digest: bytes) -> bytes:
+    """Under another envelope the same text may be a refusal."""
+    return _digest("text", stream, repr(getattr(stream.endpoint, "envelope", None)), digest)
+
+
+def _digest(kind: str, stream: Stream, declared: str, *parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join((f"{kind}\n{stream.declared()}\n{declared}\n".encode(), *parts))).digest()
 
 
 def _state(transaction: Transaction, keys: Sequence[int]) -> int | None:

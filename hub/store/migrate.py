@@ -94,11 +94,14 @@ def _run_migrations(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    from hub.store.views import views_apart
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with views_apart(connection):
+        command.upgrade(config, "head")
 
 
 def check_schema(store: Store) -> None:

@@ -146,7 +146,7 @@ class StaleVersion(msgspec.Struct, frozen=True, gc=False):
 
 
 class Quarantined(msgspec.Struct, frozen=True, gc=False):
-    """A record set aside; `raw_index` None if exactly these bytes are in quarantine already."""
+    """A record set aside; `raw_index` -1 if exactly these bytes are in quarantine already."""
 
     raw_hash: bytes
     native_id: str | None
@@ -167,7 +167,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class PageWrite:
     """One page, fully decided. `number` counts the pages of its run, `reading_page` those of its reading. `state` None leaves the
     partition's state as it is; `people` replaces those of older raw pages. `digest` is remembered (see `known_pages`), or was
-    found if `recalled`."""
+    found if `recalled`; `unmoved` is the sum of the raw pages of the records that this page shows as they are stored, `ends` what
+    its text is told by."""
 
     source: str
     stream: str
@@ -201,3 +202,5 @@ class PageWrite:
     people: dict[int, list[list[PersonRecord]]] = field(default_factory=dict)
     digest: bytes | None = None
     recalled: bool = False
+    unmoved: int = 0
+    ends: str = ""

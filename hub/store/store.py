@@ -81,6 +81,8 @@ class Transaction:
         if self.dialect != "postgresql":
             sets, where = ", ".join(f"{name} = ?" for name in columns), " AND ".join(f"{name} = ?" for name in match)
             return self.run_many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
+        # UPDATE incident SET title = given.v0, run = ? FROM json_to_recordset(?) AS given (v0 text, v2 bigint)
+        # WHERE incident.key = given.v2 AND incident.revision = ?
         key, types = len(columns), [_column_types(table)[name] for name in (*columns, *match)]
         # What all rows share is said once.
         shared = [place for place in range(len(types)) if place != key and _alike(rows, place)]
@@ -188,6 +190,7 @@ class Store:
         self.apart = self.dialect != "sqlite"
         # SQLite lets one write at a time, and who finds it busy sleeps up to 100 ms before looking again: threads of this
         # process wait for each other here instead, and are woken.
+        self._closed = False
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @property
@@ -211,7 +214,7 @@ class Store:
     def glance(self) -> Iterator[Transaction]:
         """For a single statement, which is a snapshot by itself; several see what is committed between them."""
         try:
-            with self.engine.connect() as connection:
+            with self._connection() as connection:
                 yield Transaction(connection)
         except DBAPIError as error:
             raise translated(error) from error
@@ -224,7 +227,7 @@ class Store:
 
     def _transaction(self, begin: str) -> Iterator[Transaction]:
         try:
-            with self.engine.connect() as connection:
+            with self._connection() as connection:
                 connection.exec_driver_sql(begin)
                 try:
                     yield Transaction(connection)
@@ -237,7 +240,14 @@ class Store:
         except DBAPIError as error:
             raise translated(error) from error
 
+    def _connection(self) -> Connection:
+        if self._closed:
+            # A call that was left behind comes back to it: nothing may be opened, or made anew, any more.
+            raise StoreError("this store is closed", remedy="open it again")
+        return self.engine.connect()
+
     def close(self) -> None:
+        self._closed = True
         self.engine.dispose()
 
 

@@ -220,6 +220,7 @@ Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("keys", LargeBinary, nullable=False),
     Column("state", BigInteger, nullable=False),
+    Column("ends", Text, nullable=False),
     Column("enumeration", Text, nullable=False),
     _instant("used_at"),
 )

@@ -44,7 +44,7 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
             )
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
-        _write_progress(transaction, page)
+        _write_progress(transaction, page, raw_page)
         return append_changes(transaction, page.changes, page.now)
 
 
@@ -245,7 +245,7 @@ def _write_gaps(transaction: Transaction, page: PageWrite) -> None:
     )
 
 
-def _write_progress(transaction: Transaction, page: PageWrite) -> None:
+def _write_progress(transaction: Transaction, page: PageWrite, raw_page: int) -> None:
     sums = ", ".join(f"{name} = {name} + ?" for name in COUNTED)
     transaction.run(
         f"UPDATE run SET {sums}, requests = requests + ?, pages = pages + 1 WHERE id = ?",
@@ -265,7 +265,10 @@ def _write_progress(transaction: Transaction, page: PageWrite) -> None:
         if page.recalled:
             still_used(transaction, *place, page.enumeration or "", page.now)
         else:
-            remember_page(transaction, *place, page.seen, page.enumeration or "", page.now)
+            remember_page(
+                transaction, *place, page.seen, state=page.unmoved + raw_page * (len(page.new) + len(page.updated)),
+                ends=page.ends, enumeration=page.enumeration or "", now=page.now,
+            )  # fmt: skip
     if page.state is not None:
         put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
     if page.file is not None:

@@ -4,6 +4,7 @@ from hub.incident import IncidentIds
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped
 from hub.mapping.values import PersonRecord
+from hub.source.rows import TextRows
 from hub.source.stream import Page
 from hub.store.known import doubted, full_rows, known_quarantine, old_hashes, stale_runs
 from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
@@ -68,6 +69,8 @@ class Decider:
                         draft.confirmed.add(found.key)
                     known_so = found.deleted == head.withdrawn and found.list_hash == record.listed
                     if known_so and head.native_id not in touched:
+                        if not found.deleted:
+                            draft.unmoved.append(found.raw_page)
                         continue
                 touched.add(head.native_id)
             looked_at.append((slot, record))
@@ -264,8 +267,6 @@ class Decider:
             draft.superseded.add(head.native_id)
 
     def _page_write(self, draft: Draft, page: Page, now: int, digest: bytes | None) -> PageWrite:
-        counts = draft.counts
-        exact = not (counts.quarantined or counts.stale)
         mapping = self._job.mapping_of(page.mapping)
         clock = int(page.clock.timestamp() * 1000) if page.clock else None
         write = PageWrite(
@@ -275,7 +276,8 @@ class Decider:
             raw=RawPage(draft.slices, draft.people, clock, mapping.name, page.zone, page.origin),
             old=draft.old, stale=draft.stale, quarantined=draft.bad, changes=draft.changes, gaps=draft.gaps, seen=draft.seen,
             file=page.file, unidentified=draft.unidentified, superseded=sorted(draft.superseded),
-            confirmed=sorted(draft.confirmed), digest=digest if exact else None, recalled=draft.recalled,
+            confirmed=sorted(draft.confirmed), digest=digest, recalled=draft.recalled,
+            unmoved=sum(draft.unmoved), ends=page.rows.ends if isinstance(page.rows, TextRows) else "",
         )  # fmt: skip
         for item in draft.current.values():
             if item.stored is None:
@@ -292,4 +294,6 @@ class Decider:
                         item.raw_hash, item.raw_index, item.listed, item.deletion,
                     )
                 )  # fmt: skip
+        if not draft.recalled and len(draft.unmoved) + len(write.new) + len(write.updated) != len(draft.seen):
+            write.digest = None  # not all of it stands in the store: the sum of its raw pages would never come out
         return write

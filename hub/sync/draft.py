@@ -50,7 +50,7 @@ class Current(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Draft:
-    """What a page will write, as far as it is decided."""
+    """What a page will write, as far as it is decided. `unmoved`: the raw page of each living record that it shows as it is."""
 
     counts: Counts = field(default_factory=Counts)
     slices: list[bytes] = field(default_factory=list)
@@ -63,6 +63,7 @@ class Draft:
     gaps: dict[CodeGap, tuple[int, str]] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)
     recalled: bool = False
+    unmoved: list[int] = field(default_factory=list)
     unidentified: bool = False
     past: set[tuple[str, bytes]] = field(default_factory=set)
     confirmed: set[int] = field(default_factory=set)

@@ -45,7 +45,7 @@ class Fetcher:
         def ask(position: Position | None) -> tuple[Position | None, T]:
             page = self._patiently(lambda: self._job.transport.fetch(self._job.stream, window, position))
             if over.is_set():
-                # Left behind, and back after all: nobody waits for the page, and the store may be closed.
+                # Left behind, and back after all: nobody waits for the page.
                 raise InterruptedByOperatorError("nobody waits for this page any more")
             return page.next, prepare(page)
 

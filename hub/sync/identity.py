@@ -51,14 +51,14 @@ class HeadReader:
         self._only = self._ids[0] if len(self._ids) == 1 else None
         self._operation = _getter(tree.attribute(operation)) if operation else None
         self._cursor = _getter(tree.attribute(cursor)) if operation and cursor else None
-        self._paths = id_paths
+        self.paths = id_paths
 
     def read(self, flat: bytes) -> Head:
         """NoIdentityError for a record without id; the id of a composite key is the JSON array of its parts."""
         try:
             record = self._decode(flat)
         except msgspec.ValidationError:
-            raise NoIdentityError(f"no native id at {', '.join(self._paths)}") from None
+            raise NoIdentityError(f"no native id at {', '.join(self.paths)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NoIdentityError("not JSON") from None
         if self._only is not None:
@@ -74,7 +74,7 @@ class HeadReader:
     def _native_id(self, parts: list[Leaf]) -> bytes:
         for part in parts:
             if part is None or part == "" or isinstance(part, bool | float):
-                raise NoIdentityError(f"no native id at {', '.join(self._paths)}")
+                raise NoIdentityError(f"no native id at {', '.join(self.paths)}")
         return _ENCODE(parts[0] if len(parts) == 1 else parts)
 
 

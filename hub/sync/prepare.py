@@ -67,7 +67,7 @@ class Preparer:
     def prepare(self, page: Page) -> Prepared:
         """Everything up to mapping; the records of a two-step stream are mapped when their details are there."""
         hashes = None if isinstance(page.rows, TextRows) else self.hashes(page)
-        digest = page_digest(page, hashes or ()) if self._job.stream.recalls else None
+        digest = self._digest(page, hashes or ())
         keys = self._recall(digest)
         if keys is not None:
             return Prepared(page, digest, keys)
@@ -144,6 +144,11 @@ class Preparer:
         """The SHA-256 of every row of a page."""
         sha256 = hashlib.sha256
         return [sha256(raw).digest() for raw in page.rows]
+
+    def _digest(self, page: Page, hashes: Sequence[bytes]) -> bytes | None:
+        """What the page is recalled by."""
+        stream = self._job.stream
+        return page_digest(stream, self._head_reader(page.mapping).paths, page, hashes) if stream.recalls else None
 
     def _recall(self, digest: bytes | None) -> list[int] | None:
         if digest is None or not self._recalls:

@@ -22,10 +22,11 @@ from hub.mapping.mapping import Mappings
 from hub.plugins import Plugins
 from hub.source.budget import HostBudgets
 from hub.source.connector import Connector, SourceContext
+from hub.source.rows import KnownText
 from hub.source.stream import Stream, Transport
 from hub.store.budget import StoreBudgets
 from hub.store.filling import filling
-from hub.store.known_pages import count_rows
+from hub.store.known_pages import known_text
 from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
@@ -205,11 +206,18 @@ class Hub:
             files=StoredFiles(self.store, self.key(name)),
             http=settings.http(),
             acquire=self.budgets.acquirer(settings.rate),
-            known=partial(count_rows, self.store, self.key(name)),
+            known=partial(self._known, self.key(name)),
             deadline_s=settings.request_deadline.total_seconds(),
             max_bytes=settings.max_bytes,
             base_folder=self.settings.folder,
         )
+
+    def _known(self, key: str, stream: Stream, digest: bytes) -> KnownText | None:
+        """Nothing is known where the store cannot be asked: that is no trouble of the source, and the run meets it by itself."""
+        try:
+            return known_text(self.store, key, stream, digest)
+        except HubError:
+            return None
 
     def _hooks(self) -> Hooks:
         plugins = self.plugins

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hub.errors import HubError
 from hub.source import Check, Envelope
-from hub.source.rows import RowsText, TextRows
+from hub.source.paging import Turned
+from hub.source.rows import KnownText, RowsText, TextRows
 
 ENVELOPE = Envelope(rows="data.rows", total="data.total", checks=(Check("code", (0,)),))
 ROWS = '{"id":1,"tags":["a","b"]},{"id":2,"title":"井盖 [坏]"}'
@@ -71,15 +72,15 @@ def answers(draw: st.DrawFn) -> str:
     return json.dumps(answer, separators=draw(SEPARATORS), ensure_ascii=draw(st.booleans()))
 
 
-def said(envelope: Envelope, body: bytes, memory: dict[bytes, int] | None) -> Any:
+def said(envelope: Envelope, body: bytes, memory: dict[bytes, KnownText] | None) -> Any:
     """What an answer says, read with a memory of texts or afresh: its rows, total and next token, or the error."""
     try:
         split = envelope.split(body) if memory is None else envelope.split_known(body, memory.get)
-        found = list(split.rows), len(split.rows), split.total, split.value("next")
+        found = list(split.rows), Turned(split).digest, split.total, split.value("next")
     except HubError as error:
         return type(error), error.render()
     if memory is not None and isinstance(split.rows, TextRows):
-        memory[split.rows.digest] = len(split.rows)
+        memory[split.rows.digest] = KnownText(len(split.rows), split.rows.ends)
     return found
 
 
@@ -87,7 +88,7 @@ def said(envelope: Envelope, body: bytes, memory: dict[bytes, int] | None) -> An
 @example(AROUND * 2)
 @example([PLAIN, *(text for text in AROUND for _ in "ab")])
 def test_an_answer_says_the_same_with_a_memory_and_without(texts: list[str]) -> None:
-    memory: dict[bytes, int] = {}
+    memory: dict[bytes, KnownText] = {}
     for text in texts:
         assert said(ENVELOPE, text.encode(), memory) == said(ENVELOPE, text.encode(), None), text
 
@@ -95,17 +96,17 @@ def test_an_answer_says_the_same_with_a_memory_and_without(texts: list[str]) -> 
 @pytest.mark.parametrize("rows", ["", "data"])
 def test_the_rows_may_be_the_whole_answer_or_anywhere_in_it(rows: str) -> None:
     body = f"[{ROWS}]".encode() if not rows else f'{{"data":[{ROWS}]}}'.encode()
-    envelope, memory = Envelope(rows=rows), dict[bytes, int]()
+    envelope, memory = Envelope(rows=rows), dict[bytes, KnownText]()
     afresh = said(envelope, body, memory)
     assert len(memory) == 1
     assert said(envelope, body, memory) == afresh
 
 
 def test_known_rows_are_not_split_until_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory: dict[bytes, int] = {}
+    memory: dict[bytes, KnownText] = {}
     first = ENVELOPE.split_known(PLAIN.encode(), memory.get)
     assert isinstance(first.rows, TextRows)
-    memory[first.rows.digest] = len(first.rows)
+    memory[first.rows.digest] = KnownText(len(first.rows), first.rows.ends)
     splits: list[RowsText] = []
     split = RowsText.split
     monkeypatch.setattr(RowsText, "split", lambda text: splits.append(text) or split(text))

@@ -1,7 +1,10 @@
 """Migrations and views: the same schema however it came to be, and the columns that consumers were promised."""
 
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -9,12 +12,12 @@ from alembic.runtime.migration import MigrationContext
 from rig import KEY, open_store
 from sqlalchemy import inspect
 
-from hub.errors import StoreVersionError
+from hub.errors import MisconfiguredError, StoreVersionError
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.crypto import Keyring
 from hub.store.migrate import check_schema, current_schema, newest_schema, upgrade
 from hub.store.store import Store
-from hub.store.tables import INCIDENT_COLUMNS, incident, metadata
+from hub.store.tables import INCIDENT_COLUMNS, metadata
 from hub.store.views import VIEW_COLUMNS
 
 AT = 1_800_000_000_123
@@ -56,36 +59,71 @@ def made(store: Store) -> list[list[object]]:
         return [version, counters, *(transaction.all(statement) for statement in _MADE[store.dialect])]
 
 
-#: From today's schema back to the one that stores began with.
-_BACK = (
-    "DROP VIEW incident_v1",
-    "DROP VIEW change_v1",
-    "DROP TABLE incident",
-    "ALTER TABLE raw_page ADD COLUMN marks {blob}",
-    "CREATE TABLE incident ({columns}, PRIMARY KEY (key), UNIQUE (id))",
-    "CREATE INDEX incident_by_time ON incident (occurred_at DESC, id DESC)",
-    "CREATE INDEX incident_by_status ON incident (status, town, occurred_at DESC, id DESC)",
-    "CREATE VIEW incident_v1 AS SELECT id, title FROM incident",
-    "CREATE VIEW change_v1 AS SELECT seq FROM change",
-    "UPDATE alembic_version SET version_num = '0001'",
-)
+#: The schema of the first stores, as the hub of that time made it.
+FIRST = Path(__file__).parents[1] / "data"
 
 
-def as_it_began(store: Store) -> None:
-    columns = ", ".join(f"{column.name} {column.type.as_generic()}" for column in incident.columns)
-    columns = columns.replace("BLOB", "BYTEA") if store.dialect == "postgresql" else columns
-    blob = "BYTEA" if store.dialect == "postgresql" else "BLOB"
+@pytest.fixture
+def first(store_url: str) -> Iterator[Store]:
+    """A store as it was made at the first schema, with one incident and a known page."""
+    store = Store(store_url, Keyring(KEY))
     with store.write() as transaction:
-        for statement in _BACK:
-            transaction.run(statement.format(columns=columns, blob=blob))
-
-
-def test_migrated_store_is_like_a_new_one_and_keeps_its_records(store: Store) -> None:
-    new = made(store)
-    as_it_began(store)
+        for statement in (FIRST / f"schema_0001_{store.dialect}.sql").read_text("utf-8").split(";\n"):
+            if statement.strip():
+                transaction.connection.exec_driver_sql(statement)
+        transaction.run("INSERT INTO known_page VALUES ('s', 't', ?, ?, 1, '', 1)", (b"d", b"k"))
     insert(store, title="kept", fine=150)
-    assert upgrade(store) == ("0001", newest_schema())
-    assert (made(store), view(store, "title"), str(view(store, "fine"))) == (new, "kept", "1.50")
+    yield store
+    store.close()
+
+
+def test_migrated_store_is_like_a_new_one_and_keeps_its_records(first: Store, tmp_path: Path) -> None:
+    assert upgrade(first) == ("0001", newest_schema())
+    migrated = made(first)
+    assert (view(first, "title"), str(view(first, "fine"))) == ("kept", "1.50")
+    with first.write() as transaction:
+        for name in ("incident_v1", "change_v1"):
+            transaction.run(f"DROP VIEW {name}")
+    metadata.drop_all(first.engine)
+    with first.write() as transaction:
+        transaction.run("DROP TABLE alembic_version")
+        for name in ("incident", "raw_page") if first.dialect == "postgresql" else ():
+            transaction.run(f"DROP SEQUENCE {name}_numbers")
+    assert upgrade(first) == (None, newest_schema())
+    assert migrated == made(first)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_an_upgrade_leaves_consumers_their_rights(first: Store) -> None:
+    role = f'reader "{secrets.token_hex(4)}" 100%'
+    quoted = role.replace('"', '""')
+    with first.write() as transaction:
+        transaction.connection.exec_driver_sql(f'CREATE ROLE "{quoted}"'.replace("%", "%%"))
+        transaction.connection.exec_driver_sql(f'GRANT SELECT ON incident_v1 TO PUBLIC, "{quoted}"'.replace("%", "%%"))
+    upgrade(first)
+    asked = "SELECT has_table_privilege(?, 'incident_v1', 'SELECT'), has_table_privilege(?, 'change_v1', 'SELECT')"
+    try:
+        with first.read() as transaction:
+            assert tuple(transaction.one(asked, (role, role))) == (True, False)
+            given = "SELECT table_name FROM information_schema.role_table_grants WHERE grantee = ? AND table_schema = 'public'"
+            assert [row[0] for row in transaction.all(given, ("PUBLIC",))] == ["incident_v1"]
+    finally:
+        with first.write() as transaction:
+            transaction.connection.exec_driver_sql(f'DROP OWNED BY "{quoted}"'.replace("%", "%%"))
+            transaction.connection.exec_driver_sql(f'DROP ROLE "{quoted}"'.replace("%", "%%"))
+
+
+def test_what_somebody_built_on_the_views_is_named_and_nothing_changed(first: Store) -> None:
+    before = made(first)
+    with first.write() as transaction:
+        transaction.run("CREATE VIEW theirs AS SELECT id FROM incident_v1")
+    with pytest.raises(MisconfiguredError) as caught:
+        upgrade(first)
+    assert "theirs" in str(caught.value)
+    with first.write() as transaction:
+        transaction.run("DROP VIEW theirs")
+    assert made(first) == before
+    assert upgrade(first) == ("0001", newest_schema())
 
 
 def test_upgrading_again_changes_nothing(store: Store) -> None:

@@ -1,7 +1,7 @@
 """Pages that come again byte for byte: counted without a look at their records, and only while nothing of them changed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,15 +10,29 @@ from typing import Any
 
 import httpx
 import pytest
-from rig import START, Rig
+from rig import START, STREAM, Rig
 from upstream import Upstream
 
 from hub.errors import Outcome
-from hub.source import CursorToken, Endpoint, Envelope, RestTransport, SourceContext, Split, Window, WindowParams
+from hub.source import (
+    CursorToken,
+    Endpoint,
+    Envelope,
+    PageNumber,
+    RestTransport,
+    SourceContext,
+    Split,
+    Window,
+    WindowParams,
+)
 from hub.source.stream import Page
-from hub.store.known_pages import count_rows, page_digest
+from hub.store.known_pages import known_text, page_digest
+from hub.store.page import Lease, PageWrite
+from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
+from hub.sync import run
 from hub.sync.prepare import Preparer
+from hub.sync.run import RunOptions, StreamRun
 
 ENDPOINT = Endpoint(
     path="/records",
@@ -46,11 +60,15 @@ def served(rig: Rig, upstream: Upstream, folder: Path) -> RestTransport:
             200, text=f'{{"data":{{"total":{len(upstream.records)},"rows":[{rows}]}},"next":{rest}}}'
         )  # fmt: skip
 
+    return over_http(rig, folder, answer)
+
+
+def over_http(rig: Rig, folder: Path, answer: Callable[[httpx.Request], httpx.Response]) -> RestTransport:
     return RestTransport(
         "http://upstream",
         SourceContext(
             source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, rig.key),
-            transport=httpx.MockTransport(answer), known=partial(count_rows, rig.store, rig.key), base_folder=folder,
+            transport=httpx.MockTransport(answer), known=partial(known_text, rig.store, rig.key), base_folder=folder,
         ),
     )  # fmt: skip
 
@@ -223,5 +241,98 @@ def test_rows_that_a_connector_took_out_are_not_told_by_the_text(
 def test_what_tells_pages_apart(changes: dict[str, Any]) -> None:
     plain = {"rows": [b'{"id":1}'], "next": None}
     before, after = Page(**plain), Page(**{**plain, **changes})
-    assert page_digest(before, Preparer.hashes(before)) == page_digest(before, Preparer.hashes(before))
-    assert page_digest(before, Preparer.hashes(before)) != page_digest(after, Preparer.hashes(after))
+
+    def digest(page: Page) -> bytes | None:
+        return page_digest(STREAM, STREAM.id_paths, page, Preparer.hashes(page))
+
+    assert digest(before) == digest(Page(**plain))
+    assert digest(before) != digest(after)
+
+
+def test_a_stream_declared_otherwise_is_looked_at_anew(rig: Rig, upstream: Upstream) -> None:
+    """The same bytes may say that a record is withdrawn, or that it is another one."""
+    for number in range(3):
+        upstream.put(f"r{number}", START - 1000 + number, flag=str(number), code=f"c{number}")
+    assert rig.run(full=True).counts.new == 3
+    rig.shape(operation="flag", deletes=("1",))
+    assert rig.run(full=True).counts.tombstoned == 1
+    rig.shape(operation=None, native_id="code")
+    rig.run(full=True)
+    assert sorted(rig.living()) == ['"c0"', '"c1"', '"c2"']
+
+
+@pytest.mark.parametrize("rig", ["text"], indirect=True)
+def test_under_another_envelope_a_text_is_split_again(rig: Rig, upstream: Upstream, split: list[Split]) -> None:
+    """Declared later, an element that stands in place of rows is a refusal."""
+    upstream.put("r0", START - 1000, code="1")
+    rig.run(full=True)
+    rig.run(full=True)
+    assert len(split) == 1
+    rig.shape(endpoint=replace(ENDPOINT, envelope=replace(ENDPOINT.envelope, error_row=("id", "code"))))
+    rig.run(full=True)
+    assert len(split) == 2
+
+
+def test_a_page_is_not_remembered_over_a_version_that_another_run_stored_meanwhile(
+    rig: Rig, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page with a new record is about to be written; a full refresh beside stores another version of a known one on it."""
+    for number in range(2):
+        upstream.put(f"r{number}", START - 1000 + number)
+    assert rig.run().counts.new == 2
+    upstream.put("r2", START - 998)
+    later = Upstream(records=[dict(upstream.records[0]), {**upstream.records[1], "title": "another"}])
+    write, raced = run.write_page, list[int]()
+
+    def racing(store: Store, lease: Lease, page: PageWrite) -> int:
+        if not raced:
+            raced.append(1)
+            beside = StreamRun(
+                rig.store,
+                replace(rig.job, transport=later),
+                owner="two",
+                options=RunOptions(full_refresh=True, beside=True),
+            )
+            assert beside.execute().counts.changed == 1
+        return write(store, lease, page)
+
+    monkeypatch.setattr(run, "write_page", racing)
+    assert rig.run().outcome is Outcome.OK
+    assert rig.living()['"r1"'][0] == "another"
+    assert rig.run(full=True).counts.changed == 1, "the page shows the version of before again"
+    assert rig.living()['"r1"'][0] == "title of r1"
+    rig.check()
+
+
+@pytest.mark.parametrize("odd", ["middle", "array"])
+def test_a_page_sent_in_place_of_the_next_one_is_noticed(
+    rig: Rig, tmp_path: Path, upstream: Upstream, odd: str
+) -> None:
+    """Once, page 1 comes for page 2; meanwhile a row in its middle changed, or something else stands beside the rows."""
+    rows = [{"id": f"r{number}", "at": START - 1000 + number, "title": "t"} for number in range(6)]
+    asked: list[int] = []
+    wrong: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        asked.append(number)
+        more: dict[str, Any] = {}
+        if number == 2 and wrong:
+            number = wrong.pop()
+            if odd == "middle":
+                rows[1]["title"] = "changed"
+            else:
+                more = {"warnings": []}
+        part = rows[(number - 1) * 3 : number * 3]
+        text = json.dumps({"data": {"total": 6, "rows": part}, **more}, separators=(",", ":"))
+        return httpx.Response(200, text=text)
+
+    rig.shape(endpoint=replace(ENDPOINT, paging=PageNumber(per_page=3)))
+    rig.transport = transport = over_http(rig, tmp_path, answer)
+    assert rig.run(full=True).counts.new == 6
+    asked.clear()
+    wrong.append(1)
+    assert rig.run(full=True).outcome is Outcome.OK
+    transport.close()
+    assert asked == [1, 2, 2]
+    assert len(rig.living()) == 6

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import START, BenchHub, Clock, open_store, write_mapping
+from rig import START, STREAM, BenchHub, Clock, open_store, write_mapping
 from upstream import Upstream
 
 from hub.config import Environment, load
-from hub.errors import Outcome, UnavailableError, worst
+from hub.errors import Outcome, StoreError, UnavailableError, worst
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 
@@ -76,3 +76,16 @@ def test_renamed_section_keeps_its_records(hub: BenchHub, tmp_path: Path) -> Non
     again = opened(tmp_path, renamed, hub.store, {"better": hub.upstreams["good"]})
     [run] = again.sync(["better"], RunOptions())
     assert (run.counts.new, run.counts.unchanged) == (0, 1)
+
+
+def test_what_the_store_cannot_say_is_not_known_and_no_trouble_of_the_source(hub: BenchHub, tmp_path: Path) -> None:
+    """A call that was left behind may come back after the store was closed: it opens nothing and makes nothing anew."""
+    context = hub._context("good", hub.settings.sources["good"])
+    assert context.known(STREAM, b"digest") is None
+    hub.store.close()
+    for file in tmp_path.glob("hub.db*"):
+        file.unlink()
+    assert context.known(STREAM, b"digest") is None
+    assert list(tmp_path.glob("hub.db*")) == []
+    with pytest.raises(StoreError, match="closed"), hub.store.read():
+        pass
