@@ -18,9 +18,11 @@ __all__ = [
     "decide",
     "enumerated_pages",
     "held_ids",
+    "held_keys",
     "hold",
     "list_held",
     "missing",
+    "spare",
     "tombstone",
     "withdraw_held",
 ]
@@ -70,10 +72,11 @@ class Proof:
 
 
 def missing(
-    store: Store, source: str, stream: str, enumeration: str, proof: Proof | None = None
+    store: Store, source: str, stream: str, enumeration: str, mark: int, proof: Proof | None = None
 ) -> tuple[list[int], int]:
     """Keys of living incidents that the enumeration did not see, and how many it could have seen (0 if it saw them all). What was
-    written after its first run began may have come behind its back (a sync or backfill beside it): such a record is not missing.
+    stored on a later raw page than `mark`, the newest as it began, may have come behind its back (a sync or backfill beside it):
+    such a record is not missing.
 
     A byte for each key of the store: 5 MB for 5 million incidents, whatever was seen.
     """
@@ -84,10 +87,9 @@ def missing(
         unseen = [
             key
             for first in range(0, len(seen), _WINDOW)
-            for key in _unseen(transaction, seen, which, values, first, first + _WINDOW)
+            for key in _unseen(transaction, seen, which, values, first, first + _WINDOW, counted=proof is None)
         ]
-        begun = transaction.one("SELECT started_at FROM run WHERE id = ?", (enumeration,))
-        absent, lives = _living_before(transaction, unseen, begun[0] if begun is not None else None)
+        absent, lives = _living_before(transaction, unseen, mark)
         if not lives:
             return [], 0
         living = transaction.one(f"SELECT count(*) {which} AND deleted_at IS NULL", values)[0]
@@ -95,13 +97,13 @@ def missing(
 
 
 def _unseen(
-    transaction: Transaction, seen: bytearray, which: str, values: Sequence[Any], first: int, end: int
+    transaction: Transaction, seen: bytearray, which: str, values: Sequence[Any], first: int, end: int, *, counted: bool
 ) -> list[int]:
     """The keys in [first, end) that the enumeration should have shown and did not, the dead among them. Where nobody is dead and
-    as many were seen as there are, they are the same: what was seen was there."""
+    as many were seen as there are, they are the same, if all that was seen counts (`counted`): what was seen was there."""
     window = "AND key >= ? AND key < ?"
     there, dead = transaction.one(f"SELECT count(*), count(deleted_at) {which} {window}", (*values, first, end))
-    if not dead and there == seen.count(1, first, end):
+    if counted and not dead and there == seen.count(1, first, end):
         return []
     return [key for (key,) in transaction.all(f"SELECT key {which} {window}", (*values, first, end)) if not seen[key]]
 
@@ -122,40 +124,40 @@ def _seen(transaction: Transaction, enumeration: str) -> bytearray:
     return seen
 
 
-def _living_before(transaction: Transaction, keys: Sequence[int], moment: int | None) -> tuple[list[int], bool]:
-    """Those of these incidents that live and were last written at `moment` or before, and whether any lives at all."""
+def _living_before(transaction: Transaction, keys: Sequence[int], mark: int) -> tuple[list[int], bool]:
+    """Those of these incidents that live and were last shown on raw page `mark` or before, and whether any lives at all."""
     absent, lives = [], False
     for start in range(0, len(keys), _BATCH):
         rows = transaction.all(
-            f"SELECT key, changed_at FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL ORDER BY key",
+            f"SELECT key, raw_page FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL ORDER BY key",
             (transaction.list_value(keys[start : start + _BATCH]),),
         )
         lives = lives or bool(rows)
-        absent += [key for key, changed_at in rows if moment is not None and changed_at <= moment]
+        absent += [key for key, raw_page in rows if raw_page <= mark]
     return absent, lives
 
 
-def tombstone(store: Store, lease: Lease, keys: Sequence[int], run: str, now: int) -> int:
-    """Soft-delete these incidents in small transactions, each with its feed entries; how many were still living."""
+def tombstone(store: Store, lease: Lease, keys: Sequence[int], mark: int, run: str, now: int) -> int:
+    """Soft-delete these incidents in small transactions, each with its feed entries, but for those shown meanwhile, on a later
+    raw page than `mark`; how many were still living."""
     gone = 0
     for start in range(0, len(keys), _BATCH):
         with store.write() as transaction:
             hold_lease(transaction, lease, now)
-            gone += len(_bury(transaction, keys[start : start + _BATCH], run, now))
+            gone += len(_bury(transaction, keys[start : start + _BATCH], run, now, "raw_page <= ?", mark))
     return gone
 
 
 def _bury(
-    transaction: Transaction, keys: Sequence[int], run: str, now: int, unchanged_since: int | None = None
+    transaction: Transaction, keys: Sequence[int], run: str, now: int, condition: str, *values: int
 ) -> list[Change]:
-    """Tombstone those that still live; `unchanged_since`: and that nothing was heard of after that instant. The rows are
-    locked first: a page of another process may be changing them."""
-    condition, moments = (" AND changed_at <= ?", (unchanged_since,)) if unchanged_since is not None else ("", ())
+    """Tombstone those that still live and of which the condition is true. The rows are locked first: a page of another process
+    may be changing them."""
     lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
     rows = transaction.all(
-        f"SELECT key, id, revision FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL{condition}"
-        f" ORDER BY key{lock}",
-        (transaction.list_value(keys), *moments),
+        f"SELECT key, id, revision FROM incident WHERE {transaction.any_of('key')} AND deleted_at IS NULL"
+        f" AND {condition} ORDER BY key{lock}",
+        (transaction.list_value(keys), *values),
     )
     changes = [Change("delete", row[1], row[2] + 1) for row in rows]
     keep_versions(transaction, list(full_rows(transaction, [row[0] for row in rows]).values()))
@@ -204,6 +206,29 @@ def enumerated_pages(store: Store, enumeration: str) -> int:
         return int(transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (enumeration,))[0])
 
 
+def held_keys(store: Store, source: str, stream: str) -> set[int]:
+    """Keys of the incidents of a stream whose deletion waits for a person."""
+    with store.glance() as transaction:
+        rows = transaction.all(
+            "SELECT keys FROM deletion WHERE source = ? AND stream = ? AND status = 'held'", (source, stream)
+        )
+    return {key for row in rows for key in array("q", row[0])}
+
+
+def spare(store: Store, source: str, stream: str, shown: set[int]) -> None:
+    """Take what the source shows again out of the stream's deletions that wait: nobody is to approve them by mistake."""
+    with store.write() as transaction:
+        lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
+        held = transaction.all(
+            f"SELECT id, keys FROM deletion WHERE source = ? AND stream = ? AND status = 'held'{lock}", (source, stream)
+        )
+        for number, body in held:
+            keys = array("q", [key for key in array("q", body) if key not in shown])
+            transaction.run(
+                "UPDATE deletion SET keys = ?, records = ? WHERE id = ?", (keys.tobytes(), len(keys), number)
+            )
+
+
 def list_held(store: Store, *, all_of_them: bool = False) -> list[HeldDeletion]:
     """Deletions waiting for a decision, or with `all_of_them` every one ever held, newest first."""
     with store.read() as transaction:
@@ -231,7 +256,7 @@ def held_ids(store: Store, number: int, limit: int = 20) -> Iterator[str]:
 def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) -> int:
     """Carry out or refuse a held deletion; how many records were tombstoned. MisconfiguredError if it is not waiting.
 
-    A record that changed or came back since the deletion was held is spared."""
+    A record that changed since the run that proved it began is spared."""
     with store.write() as transaction:
         lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
         row = transaction.one(f"SELECT keys, run, status, held_at FROM deletion WHERE id = ?{lock}", (number,))
@@ -243,8 +268,12 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
         keys.frombytes(row[0])
         gone = 0
         if approve:
+            begun = transaction.one("SELECT started_at FROM run WHERE id = ?", (row[1],))
+            # Not when it was held: another run may have stored something between the proof and that.
+            since = begun[0] if begun is not None else row[3]
             for start in range(0, len(keys), _BATCH):
-                gone += len(_bury(transaction, list(keys[start : start + _BATCH]), row[1], now, row[3]))
+                batch = list(keys[start : start + _BATCH])
+                gone += len(_bury(transaction, batch, row[1], now, "changed_at <= ?", since))
         transaction.run(
             "UPDATE deletion SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?",
             ("approved" if approve else "rejected", now, actor, number),

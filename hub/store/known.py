@@ -19,7 +19,7 @@ __all__ = [
     "known_quarantine",
     "living_after",
     "old_hashes",
-    "stale_runs",
+    "stale_pages",
 ]
 
 
@@ -130,22 +130,23 @@ def changed_within(
 
 
 def known_quarantine(transaction: Transaction, source: str, stream: str, raw_hash: bytes) -> bool:
-    """Whether exactly these bytes are in quarantine already, whatever their status."""
+    """Whether exactly these bytes are in quarantine already, waiting or dropped by an operator."""
     return (
         transaction.one(
-            "SELECT 1 FROM quarantine WHERE source = ? AND stream = ? AND raw_hash = ?", (source, stream, raw_hash)
+            "SELECT 1 FROM quarantine WHERE source = ? AND stream = ? AND raw_hash = ? AND status IN ('open', 'dropped')",
+            (source, stream, raw_hash),
         )
         is not None
     )
 
 
-def stale_runs(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int, bytes], str]:
-    """The run in which each stale version of these incidents was seen, by (incident key, raw hash); "" if the source has
-    shown the current version since."""
+def stale_pages(transaction: Transaction, keys: Sequence[int]) -> dict[tuple[int, bytes], int | None]:
+    """The raw page on which each stale version of these incidents was last seen, by (incident key, raw hash); None if the source
+    has shown the current version since."""
     if not keys:
         return {}
     rows = transaction.all(
-        "SELECT incident, raw_hash, CASE WHEN refuted_at IS NULL THEN run ELSE '' END FROM stale_version"
+        "SELECT incident, raw_hash, CASE WHEN refuted_at IS NULL THEN raw_page END FROM stale_version"
         f" WHERE {transaction.any_of('incident')}",
         (transaction.list_value(keys),),
     )

@@ -100,10 +100,12 @@ class NewIncident(msgspec.Struct, frozen=True, gc=False):
 
 class UpdatedIncident(msgspec.Struct, frozen=True, gc=False):
     """A known incident's new values. `row` None: only the raw record is newer, nothing a consumer sees; else `fields` names every
-    column of it in which it may differ from what is stored. `raw_page` None: the raw record came with this page."""
+    column of it in which it may differ from what is stored. `raw_page` None: the raw record came with this page. Its row must
+    still be the one that was looked at: of revision `was_revision`, its raw record on page `was_raw_page`."""
 
     key: int
     was_revision: int
+    was_raw_page: int
     row: tuple[Any, ...] | None
     fields: tuple[str, ...]
     revision: int

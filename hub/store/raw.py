@@ -6,7 +6,7 @@ from hub.errors import StoreError
 from hub.mapping.values import PersonRecord
 from hub.store.store import Store, Transaction
 
-__all__ = ["OpenPage", "RawRecord", "open_page", "people_of", "raw_of", "raw_record"]
+__all__ = ["OpenPage", "RawRecord", "newest_page", "open_page", "people_of", "raw_of", "raw_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class OpenPage:
     people: list[list[PersonRecord]]
     mapping: str
     zone: str
+
+
+def newest_page(store: Store) -> int:
+    """The highest number of a raw page so far, 0 if there is none. What is stored later has a higher one, whatever clocks say."""
+    with store.glance() as transaction:
+        return int(transaction.one("SELECT max(id) FROM raw_page")[0] or 0)
 
 
 def open_page(store: Store, number: int) -> OpenPage:

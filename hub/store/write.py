@@ -26,7 +26,7 @@ _REVISION_COLUMNS = (
 )  # fmt: skip
 _PLACE = ("raw_hash", "raw_page", "raw_index", "list_hash")
 _VERSION = (*_PLACE, "revision", "mapping", "mapping_version", "run", "changed_at", "deleted_at", "deletion")
-_MATCH = ("key", "revision")
+_MATCH = ("key", "revision", "raw_page")
 
 
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
@@ -183,12 +183,13 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
     for item in page.updated:
         place = (item.raw_hash, raw_page if item.raw_page is None else item.raw_page, item.raw_index, item.list_hash)
         if item.row is None:
-            moved.append((*place, item.key, item.was_revision))
+            moved.append((*place, item.key, item.was_revision, item.was_raw_page))
         else:
             made_by = (page.mapping, page.mapping_version, page.run, page.now)
             gone = (page.now if item.deletion else None, item.deletion)
             values = [item.row[index] for index in places]
-            full.append((*values, *place, item.revision, *made_by, *gone, item.key, item.was_revision))
+            match = (item.key, item.was_revision, item.was_raw_page)
+            full.append((*values, *place, item.revision, *made_by, *gone, *match))
     touched = transaction.update("incident", (*fields, *_VERSION), _MATCH, full)
     touched += transaction.update("incident", _PLACE, _MATCH, moved)
     if touched != len(page.updated):
@@ -200,7 +201,8 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
     transaction.run_many(
         "INSERT INTO stale_version (incident, raw_hash, raw_page, raw_index, source_updated_at, run, seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, raw_hash) DO UPDATE SET run = excluded.run,"
-        " seen_at = excluded.seen_at, refuted_at = NULL WHERE stale_version.refuted_at IS NOT NULL",
+        " raw_page = excluded.raw_page, raw_index = excluded.raw_index, seen_at = excluded.seen_at, refuted_at = NULL"
+        " WHERE stale_version.refuted_at IS NOT NULL",
         [
             (
                 keys[item.id] if item.key is None else item.key, item.raw_hash,
@@ -213,20 +215,34 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
 
 
 def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) -> None:
+    # What was settled and comes again, whatever settled it, is open again, unless an operator dropped it.
     transaction.run_many(
         "INSERT INTO quarantine (source, stream, raw_hash, native_id, reason, raw_page, raw_index, mapping, mapping_version,"
         " status, times, run, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, ?, ?, ?)"
         " ON CONFLICT (source, stream, raw_hash) DO UPDATE SET times = quarantine.times + 1,"
+        " status = CASE WHEN quarantine.status = 'dropped' THEN 'dropped' ELSE 'open' END,"
+        " raw_page = excluded.raw_page, raw_index = excluded.raw_index,"
         " last_seen_at = excluded.last_seen_at, reason = excluded.reason, mapping_version = excluded.mapping_version",
         [
             (
                 page.source, page.stream, item.raw_hash, item.native_id, item.reason, raw_page, item.raw_index,
                 page.mapping, page.mapping_version, page.run, page.now, page.now,
             )
-            for item in page.quarantined
+            for item in page.quarantined if item.raw_index >= 0
         ],
     )  # fmt: skip
-
+    again = [
+        (page.now, item.reason, page.mapping_version, page.source, page.stream, item.raw_hash)
+        for item in page.quarantined
+        if item.raw_index < 0
+    ]
+    touched = transaction.run_many(
+        "UPDATE quarantine SET times = times + 1, last_seen_at = ?, reason = ?, mapping_version = ?"
+        " WHERE source = ? AND stream = ? AND raw_hash = ? AND status IN ('open', 'dropped')",
+        again,
+    )
+    if touched != len(again):
+        raise ConflictError("entries of the quarantine were settled or pruned meanwhile")
     transaction.run_many(
         "UPDATE quarantine SET status = 'superseded' WHERE source = ? AND stream = ? AND native_id = ? AND status = 'open'",
         [(page.source, page.stream, native_id) for native_id in page.superseded],

@@ -26,7 +26,8 @@ def conclude(store: Store, job: StreamJob, lease: Lease, reading: Reading, resul
     cursor = result.cursor
     if reading.enumeration is not None:
         _judge(store, job, lease, reading, result)
-    if reading.high is None and cursor is None and reading.end is None and job.stream.cursor is not None:
+    asked = reading.fetched > 0 and reading.high is None and cursor is None and reading.end is None
+    if asked and job.stream.cursor is not None:
         reading.high = highest_change(store, job.key, job.stream.name)
     result.cursor = reading.end if reading.end is not None else proven_cursor(job.stream, reading, cursor)
     finish_reading(
@@ -51,7 +52,7 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
         return
     field = job.stream.window_field
     proof = deletions.Proof(field, reading.first, reading.proven_until) if field else None
-    absent, living = deletions.missing(store, job.key, job.stream.name, reading.enumeration, proof)
+    absent, living = deletions.missing(store, job.key, job.stream.name, reading.enumeration, reading.mark or 0, proof)
     if living and not reading.fetched and not job.stream.may_be_empty:
         give_up(store, job, lease, reading, result.cursor)
         raise SuspiciousEmptinessError(
@@ -70,4 +71,6 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
         )  # fmt: skip
     else:
         deletions.withdraw_held(store, lease, *place, now_ms())
-        result.counts.tombstoned += deletions.tombstone(store, lease, absent, result.run_id, now_ms())
+        result.counts.tombstoned += deletions.tombstone(
+            store, lease, absent, reading.mark or 0, result.run_id, now_ms()
+        )

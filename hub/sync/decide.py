@@ -6,7 +6,7 @@ from hub.mapping.mapping import Mapped
 from hub.mapping.values import PersonRecord
 from hub.source.rows import TextRows
 from hub.source.stream import Page
-from hub.store.known import doubted, full_rows, known_quarantine, old_hashes, stale_runs
+from hub.store.known import doubted, full_rows, known, known_quarantine, old_hashes, stale_pages
 from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
 from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
@@ -20,10 +20,11 @@ __all__ = ["Decider"]
 
 
 class Decider:
-    """Decides the pages of one run, one after the other. `preparer` is its own, for what cannot be done ahead."""
+    """Decides the pages of one run, one after the other. `preparer` is its own, for what cannot be done ahead. `mark`: the newest
+    raw page as the reading began (0: no reading)."""
 
-    def __init__(self, store: Store, job: StreamJob, run: str) -> None:
-        self._store, self._job, self._run = store, job, run
+    def __init__(self, store: Store, job: StreamJob, run: str, mark: int = 0) -> None:
+        self._store, self._job, self._run, self._mark = store, job, run, mark
         self._identity = IncidentIds(job.key, job.stream.name).of
         self._waiting = {
             entry.native_id
@@ -32,11 +33,14 @@ class Decider:
         }
         with store.read() as transaction:
             self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
+            waiting = known(transaction, job.key, job.stream.name, sorted(self._waiting)) if self._waiting else {}
+        self._watched = frozenset(self._doubted.union(found.key for found in waiting.values()))
         self.preparer = self.another_preparer()
 
     def another_preparer(self) -> Preparer:
-        """For another thread. While an older version was shown last, a record seen unchanged matters: no page is recalled."""
-        return Preparer(self._store, self._job, recalls=not self._doubted)
+        """For another thread. While an older version of a record was shown last, or a bad one is in quarantine, it matters that
+        it is seen unchanged: no page with it is recalled."""
+        return Preparer(self._store, self._job, self._watched)
 
     def decide(self, prepared: Prepared, now: int) -> PageWrite:
         """Everything that has to be written for this page. May be called again after a conflict."""
@@ -71,6 +75,8 @@ class Decider:
                     if known_so and head.native_id not in touched:
                         if not found.deleted:
                             draft.unmoved.append(found.raw_page)
+                        if self._waiting:
+                            self._good(draft, head)
                         continue
                 touched.add(head.native_id)
             looked_at.append((slot, record))
@@ -80,13 +86,13 @@ class Decider:
     def _look(self, draft: Draft, prepared: Prepared, looked_at: list[tuple[int, Record]]) -> None:
         heads = [record.head for _, record in looked_at if record.head is not None]
         known_heads = [(head, prepared.stored[head.native_id]) for head in heads if head.native_id in prepared.stored]
-        stale: dict[tuple[int, bytes], str] = {}
+        stale: dict[tuple[int, bytes], int | None] = {}
         history: set[tuple[int, bytes]] = set()
         if known_heads:
             keys = [found.key for _, found in known_heads]
             with self._store.read() as transaction:
                 full = full_rows(transaction, keys)
-                stale = stale_runs(transaction, keys)
+                stale = stale_pages(transaction, keys)
                 # A source that shows states may show an old one again and mean it; a log only repeats it.
                 history = old_hashes(transaction, keys) if self._job.stream.log else set()
             for head, found in known_heads:
@@ -103,7 +109,7 @@ class Decider:
         page: Page,
         slot: int,
         record: Record,
-        stale: dict[tuple[int, bytes], str],
+        stale: dict[tuple[int, bytes], int | None],
         history: set[tuple[int, bytes]],
     ) -> None:
         head = record.head
@@ -124,13 +130,14 @@ class Decider:
             return
         if (mapped := self._mapped(draft, page, record, head, current)) is None:
             return
+        seen_stale = stale.get(version) if version is not None and key not in draft.confirmed else None
         verdict = judge(
             row=mapped.row,
             current=current.row,
             current_deleted=current.deletion is not None,
             in_history=old or record.raw_hash == current.raw_hash,
             log=self._job.stream.log,
-            stale_before=version in stale and stale[version] not in ("", self._run) and key not in draft.confirmed,
+            stale_before=seen_stale is not None and seen_stale <= self._mark,
         )
         if verdict is Verdict.NEWER:
             self._replace(draft, record, current, mapped)
@@ -150,6 +157,7 @@ class Decider:
         if mapped.__class__ is not Mapped:
             if head.withdrawn:
                 draft.counts.unchanged += 1  # the end of a record that never was here, told by its key alone
+                self._good(draft, head)
             else:
                 self._set_aside(draft, record, str(mapped))
             return None
@@ -290,7 +298,8 @@ class Decider:
             elif item.raw_index is not None:
                 write.updated.append(
                     UpdatedIncident(
-                        item.stored.key, item.stored.revision, None if item.raw_only else item.row, item.fields, item.revision,
+                        item.stored.key, item.stored.revision, item.stored.raw_page,
+                        None if item.raw_only else item.row, item.fields, item.revision,
                         item.raw_hash, item.raw_index, item.listed, item.deletion,
                     )
                 )  # fmt: skip

@@ -13,7 +13,10 @@ from hub.store.page import Change, Counts, OldVersion, Quarantined, StaleVersion
 from hub.sync.identity import Head
 from hub.sync.versions import UPDATED_AT
 
-__all__ = ["Current", "Draft", "Record"]
+__all__ = ["ITS_DETAIL", "Current", "Draft", "Record"]
+
+#: How a problem begins for which a list row was set aside, because of its detail.
+ITS_DETAIL = "its detail"
 
 
 class Record(msgspec.Struct, gc=False):

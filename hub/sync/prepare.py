@@ -4,12 +4,12 @@ Nothing of it depends on what that other page changes, but for the look-up: `Str
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
 
-from hub.mapping.mapping import Mapper, UnmappableError
+from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError
 from hub.source.rows import TextRows
 from hub.source.stream import Page
@@ -18,6 +18,7 @@ from hub.store.known_pages import find_page, page_digest
 from hub.store.page import PageWrite
 from hub.store.store import Store
 from hub.sync.draft import Record
+from hub.sync.enrich import enriched
 from hub.sync.identity import Head, HeadReader, NoIdentityError
 from hub.sync.job import StreamJob
 
@@ -55,11 +56,11 @@ class Prepared(msgspec.Struct):
 
 
 class Preparer:
-    """Prepares pages of one run, one after the other; not shared between threads. `recalls`: whether pages read before count
-    as known."""
+    """Prepares pages of one run, one after the other; not shared between threads. `watched`: keys of incidents that are looked at
+    even if their page was read before."""
 
-    def __init__(self, store: Store, job: StreamJob, *, recalls: bool) -> None:
-        self._store, self._job, self._recalls = store, job, recalls
+    def __init__(self, store: Store, job: StreamJob, watched: Set[int] = frozenset()) -> None:
+        self._store, self._job, self._watched = store, job, watched
         self._cursor = job.cursor_reader()
         self._heads: dict[str, HeadReader] = {}
         self._mappers: dict[tuple[str, str], Mapper] = {}
@@ -126,6 +127,11 @@ class Preparer:
                 record.mapped = error
             if gaps := mapper.gaps():
                 record.gaps = gaps
+        if (enrich := self._job.hooks.enrich) is not None:
+            found = [(record, record.mapped) for record in records if isinstance(record.mapped, Mapped)]
+            rows = enriched([mapped.row for _, mapped in found], enrich)
+            for (record, mapped), row in zip(found, rows, strict=True):
+                record.mapped = Mapped(row, mapped.people)
 
     @staticmethod
     def _unknown(records: Iterable[Record], stored: dict[str, Known]) -> list[Record]:
@@ -151,10 +157,11 @@ class Preparer:
         return page_digest(stream, self._head_reader(page.mapping).paths, page, hashes) if stream.recalls else None
 
     def _recall(self, digest: bytes | None) -> list[int] | None:
-        if digest is None or not self._recalls:
+        if digest is None:
             return None
         with self._store.glance() as transaction:
-            return find_page(transaction, self._job.key, self._job.stream.name, digest)
+            keys = find_page(transaction, self._job.key, self._job.stream.name, digest)
+        return keys if keys is not None and self._watched.isdisjoint(keys) else None
 
     def _head_reader(self, mapping: str) -> HeadReader:
         if mapping not in self._heads:

@@ -19,7 +19,8 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     `enumeration` names what it has seen, if it can prove that other records are gone; `broken` says that it cannot any more,
     because a record had no readable id or rows kept moving. `end` and `step` bound a backfill. `doubt` is the time
     of the oldest version that came after a newer one: the next reading must see it again, to know whether it is a
-    correction. `read` is set once its last page is stored: only the conclusion is missing.
+    correction. `mark` is the newest raw page as it began: what is on a later one was stored meanwhile. `read` is set once
+    its last page is stored: only the conclusion is missing.
     """
 
     mode: Mode
@@ -30,6 +31,7 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     clock: int | None = None
     high: int | None = None
     doubt: int | None = None
+    mark: int | None = None
     enumeration: str | None = None
     broken: bool = False
     fetched: int = 0

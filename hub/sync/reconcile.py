@@ -87,7 +87,7 @@ def _compare(
         )  # fmt: skip
     began = now_ms()
     fetcher = Fetcher(job, stop, time.monotonic() + job.settings.run_deadline.total_seconds())
-    preparer = Preparer(store, job, recalls=False)
+    preparer = Preparer(store, job)
     shown: dict[str, _Shown] = {}
     for page in fetcher.pages(Window(found.since, found.until, job.partition), None, lambda page: page):
         found.said = page.total if found.said is None else found.said

@@ -10,7 +10,7 @@ from typing import Any
 from hub.clock import now_ms
 from hub.errors import HubError, Outcome
 from hub.mapping.columns import MAPPED_COLUMNS
-from hub.mapping.mapping import Mapper, UnmappableError
+from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.store import leases, runs
 from hub.store.gaps import forget_gaps
 from hub.store.known import Full, living_after
@@ -18,6 +18,7 @@ from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage
 from hub.store.raw import OpenPage, open_page
 from hub.store.store import Store
 from hub.store.write import write_page
+from hub.sync.enrich import enriched
 from hub.sync.job import StreamJob
 from hub.sync.result import RunResult
 from hub.sync.versions import changed_fields
@@ -131,12 +132,21 @@ class _Remap:
             mapping=mapping.name, mapping_version=mapping.version, run=run.run_id, number=run.pages, now=now,
             counts=Counts(fetched=len(batch)), requests=0, raw=RawPage([], [], None, mapping.name, "", "remap"),
         )  # fmt: skip
-        for identity, full in batch:
-            self._one(write, identity, full)
+        read = [(identity, full, self._mapped(write, identity, full)) for identity, full in batch]
+        found = [(identity, full, mapped) for identity, full, mapped in read if mapped is not None]
+        rows = enriched([mapped.row for *_, mapped in found], self._job.hooks.enrich)
+        for (identity, full, mapped), row in zip(found, rows, strict=True):
+            page = self._open(full.raw_page)
+            if mapped.people != page.people[full.raw_index]:
+                page.people[full.raw_index] = mapped.people
+                write.people[full.raw_page] = page.people
+            if row != full.row:
+                self._changed(write, identity, full, row)
         write.counts.unchanged = write.counts.fetched - write.counts.changed
         return write
 
-    def _one(self, write: PageWrite, identity: str, full: Full) -> None:
+    def _mapped(self, write: PageWrite, identity: str, full: Full) -> Mapped | None:
+        """The stored raw record under today's mapping; None if it cannot be mapped."""
         page = self._open(full.raw_page)
         raw, reshape = page.slices[full.raw_index], self._job.stream.reshape
         mapper = self._mapper(page.mapping, page.zone)
@@ -144,16 +154,12 @@ class _Remap:
             mapped = mapper.map(reshape(raw) if reshape else raw)
         except UnmappableError:
             self._result.unmappable += 1
-            return
+            return None
         for gap in mapper.gaps():
             count, first = write.gaps.get(gap, (0, identity))
             write.gaps[gap] = (count + 1, first)
             write.counts.unmapped += 1
-        if mapped.people != page.people[full.raw_index]:
-            page.people[full.raw_index] = mapped.people
-            write.people[full.raw_page] = page.people
-        if mapped.row != full.row:
-            self._changed(write, identity, full, mapped.row)
+        return mapped
 
     def _changed(self, write: PageWrite, identity: str, full: Full, row: tuple[Any, ...]) -> None:
         fields = changed_fields(full.row, row)
@@ -171,8 +177,8 @@ class _Remap:
         )  # fmt: skip
         write.updated.append(
             UpdatedIncident(
-                full.key, full.revision, row, fields, full.revision + 1, full.raw_hash, full.raw_index, full.list_hash,
-                full.deletion, full.raw_page,
+                full.key, full.revision, full.raw_page, row, fields, full.revision + 1, full.raw_hash, full.raw_index,
+                full.list_hash, full.deletion, full.raw_page,
             )
         )  # fmt: skip
         write.changes.append(Change("update", identity, full.revision + 1, fields))

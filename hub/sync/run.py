@@ -24,16 +24,17 @@ from hub.errors import (
     Outcome,
 )  # fmt: skip
 from hub.source.stream import FileMark, Page
-from hub.store import leases, runs
+from hub.store import deletions, leases, runs
 from hub.store.due import FULL_REFRESH
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine
+from hub.store.raw import newest_page
 from hub.store.state import read_state
 from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.conclude import conclude, give_up
 from hub.sync.decide import Decider
-from hub.sync.enrich import enriched
+from hub.sync.draft import ITS_DETAIL
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
 from hub.sync.prepare import Prepared, Preparer, Written
@@ -169,10 +170,15 @@ class StreamRun:
             if reading is not None and lease is not None:
                 give_up(self._store, job, lease, reading, cursor)
             reading = self._begin(cursor)
+            reading.mark = newest_page(self._store)
+        elif reading.mark is None:
+            # Begun by a hub of before, which did not note it: nothing tells what was stored meanwhile.
+            reading.mark, reading.broken = 0, True
         self._reading = reading
+        self._held = deletions.held_keys(self._store, job.key, stream.name)
         deadline = time.monotonic() + job.settings.run_deadline.total_seconds()
         fetcher = Fetcher(job, self._stop, deadline, lambda: self._hold(lease))
-        decider = Decider(self._store, job, self.result.run_id)
+        decider = Decider(self._store, job, self.result.run_id, reading.mark or 0)
         while not self._reading.read:
             if self._stop.is_set():
                 raise InterruptedByOperatorError(
@@ -245,8 +251,6 @@ class StreamRun:
             write = decider.decide(prepared, now_ms())
             if not write.counts.closed:
                 raise AccountingError("the counts of a page do not add up", remedy="report this with hub runs show")
-            if job.hooks.enrich is not None:
-                write = enriched(write, job.hooks.enrich)
             reading = self._after(page, write)
             if lease is None:
                 break
@@ -255,6 +259,8 @@ class StreamRun:
             write.state, write.position = reading.body(), str(page.next) if page.next else None
             try:
                 head = write_page(self._store, lease, write)
+                if shown := self._held.intersection(write.seen):
+                    deletions.spare(self._store, job.key, job.stream.name, shown)
                 self._tell_committed(write, head)
                 break
             except ConflictError:
@@ -319,14 +325,16 @@ class StreamRun:
         with closing(fetcher.details([record.raw for record, _ in wanted])) as details:
             for (record, native_id), detail in zip(wanted, details, strict=True):
                 if isinstance(detail, EnvelopeError):
-                    record.problem = f"its detail: {detail.render()}"
+                    record.problem = f"{ITS_DETAIL}: {detail.render()}"
                     continue
                 (full,) = preparer.records(Page([detail], None))
-                record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
                 if full.head is None:
-                    record.problem = f"its detail: {full.problem}"
+                    record.problem = f"{ITS_DETAIL}: {full.problem}"
                 elif full.head.native_id != native_id:
-                    record.problem = "its detail is of another record"
+                    record.problem = f"{ITS_DETAIL} is of another record"
+                else:
+                    record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
+        preparer.map(prepared.page, [record for record, _ in wanted if not record.problem])
 
     def _tell_committed(self, write: PageWrite, head: int) -> None:
         if self._job.hooks.committed is not None and write.changes:

@@ -309,6 +309,27 @@ DEFECTS = (
         (KNOWN_PAGES,),
     ),
     Defect(
+        "a proof buries what another run stored meanwhile",
+        "hub/store/deletions.py",
+        '"raw_page <= ?", mark',
+        '"0 <= ?", mark',
+        ("tests/sync/test_proofs_beside.py",),
+    ),
+    Defect(
+        "a bad record that was settled once is in no list when it comes again",
+        "hub/store/write.py",
+        "THEN 'dropped' ELSE 'open' END",
+        "THEN 'dropped' ELSE quarantine.status END",
+        ("tests/sync/test_settling.py",),
+    ),
+    Defect(
+        "two runs of one reading make a correction",
+        "hub/sync/decide.py",
+        "stale_before=seen_stale is not None and seen_stale <= self._mark,",
+        "stale_before=seen_stale is not None,",
+        ("tests/sync/test_corrections.py",),
+    ),
+    Defect(
         "an upgrade takes consumers' rights away",
         "hub/store/views.py",
         "    for statement in rights:",
@@ -332,7 +353,7 @@ DEFECTS = (
     Defect(
         "as many seen as there are counts as all seen, whoever is dead",
         "hub/store/deletions.py",
-        "    if not dead and there == seen.count(1, first, end):",
+        "    if counted and not dead and there == seen.count(1, first, end):",
         "    if there - dead == seen.count(1, first, end):",
         ("tests/sync/test_enumeration.py",),
     ),
