@@ -72,7 +72,8 @@ def hub_transforms() -> "Mapping[str, Callable[[Any], Any]]":  # type: ignore[em
 def hub_enrich(rows: "Sequence[Mapping[str, Any]]") -> "Sequence[Mapping[str, Any]] | None":
     """Complete a page's storage-ready rows.
 
-    When: once a page, before its transaction, only if a plugin implements it. By: the engine, in a thread of its own.
+    When: for a page's records as they are mapped, before they are compared with what is stored, also in a remap or when a record
+    is tried again; only if a plugin implements it. By: the engine, in a thread of its own.
     Return: as many rows in the same order, or None to leave them. Identity, times and raw records are not changed; a value
     that is not of its column's type (text, whole number, float) is left out.
     If it raises, is overdue or returns another number of rows: the page goes on as it was; it is listed as failing.

@@ -1,13 +1,10 @@
-"""Letting plugins complete a page's rows before they are stored (hook hub_enrich)."""
+"""Letting plugins complete mapped rows before they are compared with what is stored (hook hub_enrich)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from msgspec.structs import replace
-
 from hub.mapping.columns import MAPPED_COLUMNS
-from hub.store.page import PageWrite
 from hub.store.tables import column_types
 
 __all__ = ["Enrich", "enriched"]
@@ -17,21 +14,17 @@ Enrich = Callable[[list[dict[str, Any]]], list[list[dict[str, Any]]]]
 """Storage-ready rows → one answer a plugin, each as long as the rows."""
 
 
-def enriched(write: PageWrite, enrich: Enrich) -> PageWrite:
-    """The page with what plugins added to mapped columns; an answer of another length is left out, and so is a value that is not
-    of its column's type."""
-    stored = [item.row for item in write.new] + [item.row for item in write.updated if item.row is not None]
+def enriched(stored: Sequence[tuple[Any, ...]], enrich: Enrich | None) -> Sequence[tuple[Any, ...]]:
+    """The rows (in the order of MAPPED_COLUMNS) with what plugins added to mapped columns; an answer of another length is left
+    out, and so is a value that is not of its column's type."""
+    if enrich is None or not stored:
+        return stored
     rows = [dict(zip(MAPPED_COLUMNS, row, strict=True)) for row in stored]
-    for answer in enrich([dict(row) for row in rows]) if rows else []:
+    for answer in enrich([dict(row) for row in rows]):
         if len(answer) == len(rows):
             for row, added in zip(rows, answer, strict=True):
                 row.update({name: value for name, value in added.items() if name in row and _fits(name, value)})
-    made = iter([tuple(row[name] for name in MAPPED_COLUMNS) for row in rows])
-    write.new = [replace(item, row=next(made)) for item in write.new]
-    write.updated = [
-        replace(item, row=next(made), fields=MAPPED_COLUMNS) if item.row is not None else item for item in write.updated
-    ]
-    return write
+    return [tuple(row[name] for name in MAPPED_COLUMNS) for row in rows]
 
 
 def _fits(name: str, value: object) -> bool:
