@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import msgspec
 
 from hub.errors import BreachedError
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 
-__all__ = ["FeedChange", "changes_after", "feed_head", "follow"]
+__all__ = ["FeedChange", "changes_after", "feed_floor", "feed_head", "follow", "put_floor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +26,44 @@ class FeedChange:
 def feed_head(store: Store) -> int:
     """The newest sequence number, 0 for an empty feed. Note it before reading `incident_v1`, then follow from there."""
     with store.read() as transaction:
-        return int(transaction.one("SELECT value FROM counter WHERE name = 'feed'")[0])
+        return _head(transaction)
+
+
+def feed_floor(transaction: Transaction) -> int:
+    """Up to which number changes are gone, 0 if all are there."""
+    floor = transaction.one("SELECT value FROM meta WHERE name = 'feed_floor'")
+    return int(floor[0]) if floor is not None else 0
+
+
+def put_floor(transaction: Transaction, floor: int) -> None:
+    """Note up to which number changes are gone: who stands below is told so."""
+    transaction.run(
+        "INSERT INTO meta (name, value) VALUES ('feed_floor', ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (str(floor),),
+    )
 
 
 def changes_after(store: Store, after: int, limit: int = 1000) -> list[FeedChange]:
-    """The changes that follow `after`, oldest first. BreachedError if some of them were pruned already."""
+    """The changes that follow `after`, oldest first. BreachedError if some of them were pruned already, or if `after` was never
+    given: it is of another store, or of one that was lost."""
     with store.read() as transaction:
-        floor = transaction.one("SELECT value FROM meta WHERE name = 'feed_floor'")
-        if floor is not None and after < int(floor[0]):
+        floor = feed_floor(transaction)
+        if after < floor:
             raise BreachedError(
                 "the feed begins at {floor}, changes after {after} were pruned",
-                floor=floor[0], after=after,
+                floor=floor, after=after,
                 remedy="note the feed's head, read incident_v1 whole, and follow from that head",
             )  # fmt: skip
         rows = transaction.all(
             "SELECT seq, op, id, revision, fields, at FROM change WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         )
+        if not rows and after > (head := _head(transaction)):
+            raise BreachedError(
+                "the feed ends at {head}, there never was a change {after}",
+                head=head, after=after,
+                remedy="note the feed's head, read incident_v1 whole, and follow from that head",
+            )  # fmt: skip
     return [FeedChange(row[0], row[1], row[2], row[3], _fields(row[4]), row[5]) for row in rows]
 
 
@@ -50,6 +72,10 @@ def follow(store: Store, after: int, page: int = 1000) -> Iterator[list[FeedChan
     while found := changes_after(store, after, page):
         yield found
         after = found[-1].seq
+
+
+def _head(transaction: Transaction) -> int:
+    return int(transaction.one("SELECT value FROM counter WHERE name = 'feed'")[0])
 
 
 def _fields(text: str | None) -> tuple[str, ...]:

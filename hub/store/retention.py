@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from hub.config import RetentionSettings
 from hub.store.audit import record_action
+from hub.store.feed import put_floor
 from hub.store.store import Store, Transaction
 
 __all__ = ["Pruned", "prune"]
@@ -98,11 +99,7 @@ def _changes(transaction: Transaction, before: int) -> tuple[int, bool]:
     if not old:
         return 0, False
     count = transaction.run("DELETE FROM change WHERE seq <= ?", (old[-1],))
-    transaction.run(
-        "INSERT INTO meta (name, value) VALUES ('feed_floor', ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (str(old[-1]),),
-    )
+    put_floor(transaction, old[-1])
     return count, len(old) == _STEP
 
 

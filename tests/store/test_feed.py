@@ -87,7 +87,15 @@ def test_pages_of_the_feed(store: Store) -> None:
     assert [len(page) for page in follow(store, 0, page=4)] == [4, 4, 2]
     assert [change.seq for change in changes_after(store, 7)] == [8, 9, 10]
     assert changes_after(store, 10) == []
-    assert changes_after(store, 99) == []
+
+
+def test_a_number_above_the_head_is_of_another_store(store: Store) -> None:
+    """Its reader would wait until the feed had come so far, and miss everything before."""
+    with store.write() as transaction:
+        append_changes(transaction, [Change("insert", "one", 1)], START)
+    assert changes_after(store, 1) == []
+    with pytest.raises(BreachedError, match="ends at 1"):
+        changes_after(store, 2)
 
 
 def test_nothing_to_tell_takes_no_number(store: Store) -> None:
