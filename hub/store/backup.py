@@ -6,7 +6,9 @@ from pathlib import Path
 from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
+from hub.clock import now_ms
 from hub.errors import MisconfiguredError, StoreVersionError
+from hub.store.feed import feed_floor, put_floor
 from hub.store.migrate import current_schema, newest_schema, upgrade
 from hub.store.store import Store, Transaction
 from hub.store.tables import metadata
@@ -16,6 +18,8 @@ __all__ = ["LEFT_OUT", "backup", "copy_into", "restore"]
 #: Who is working right now, and sessions with sources: of no use in a copy.
 LEFT_OUT = frozenset({"lease", "token"})
 _BATCH = 5000
+#: More changes than a store makes between its last backup and its loss.
+_FAR = 10**9
 _SEQUENCES = {"incident": "key", "raw_page": "id"}
 
 
@@ -36,7 +40,10 @@ def backup(store: Store, file: Path) -> int:
 
 def restore(store: Store, file: Path) -> int:
     """Fill an empty store from a backup; the number of incidents. Raises MisconfiguredError if it holds any,
-    StoreVersionError if the backup has another schema."""
+    StoreVersionError if the backup has another schema.
+
+    The feed goes on far ahead: consumers may remember numbers that were given after the backup, for changes that are lost.
+    """
     if not file.is_file():
         raise MisconfiguredError("there is no file {path}", path=file, remedy="name the backup's file")
     upgrade(store)
@@ -59,7 +66,7 @@ def restore(store: Store, file: Path) -> int:
             raise StoreVersionError(
                 "the backup was made with another key", remedy="put the key that belongs to it into secrets/store.key"
             )
-        return copy_into(source, store)
+        return copy_into(source, store, feed_ahead=True)
     finally:
         source.close()
 
@@ -68,24 +75,37 @@ def _url(file: Path) -> str:
     return URL.create("sqlite", database=str(file)).render_as_string()
 
 
-def copy_into(source: Store, target: Store) -> int:
-    """Everything in one snapshot of the source and one transaction of the target; how many incidents."""
+def copy_into(source: Store, target: Store, *, feed_ahead: bool = False) -> int:
+    """Everything in one snapshot of the source and one transaction of the target; how many incidents. `feed_ahead`: its changes
+    get numbers above all that were ever given, and its floor moves along."""
     with source.read() as reader, target.write() as writer:
+        ahead, floor = _far_ahead(reader) if feed_ahead else (0, 0)
         for table in metadata.sorted_tables:
             if table.name not in LEFT_OUT:
-                _copy_table(reader, writer, table)
+                _copy_table(reader, writer, table, ahead)
+        if feed_ahead:
+            writer.run("UPDATE counter SET value = value + ? WHERE name = 'feed'", (ahead,))
+            put_floor(writer, floor)
         _go_on_counting(writer)
         if target.dialect == "postgresql":
             _set_sequences(writer)
         return int(reader.one("SELECT count(*) FROM incident")[0])
 
 
-def _copy_table(reader: Transaction, writer: Transaction, table: Table) -> None:
-    columns = [column.name for column in table.columns]
-    names = ", ".join(_quoted(name) for name in columns)
+def _far_ahead(reader: Transaction) -> tuple[int, int]:
+    """By how much the feed's numbers rise, and its new floor. The microseconds of the epoch rise faster than any feed, so a
+    second restore of the same backup gives no number of the first; they fit into JavaScript's numbers until 2255."""
+    head = int(reader.one("SELECT value FROM counter WHERE name = 'feed'")[0])
+    floor = max(now_ms() * 1000, head + _FAR)
+    return floor - feed_floor(reader), floor
+
+
+def _copy_table(reader: Transaction, writer: Transaction, table: Table, ahead: int) -> None:
+    columns = [_quoted(column.name) for column in table.columns]
+    read = [f"{name} + {ahead}" if (table.name, name) == ("change", '"seq"') else name for name in columns]
     writer.run(f"DELETE FROM {table.name}")
-    for batch in reader.stream(f"SELECT {names} FROM {table.name}", (), _BATCH):
-        writer.insert(table.name, [_quoted(name) for name in columns], [tuple(row) for row in batch])
+    for batch in reader.stream(f"SELECT {', '.join(read)} FROM {table.name}", (), _BATCH):
+        writer.insert(table.name, columns, [tuple(row) for row in batch])
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,94 @@
+"""Backups: what a restored store tells those who remember numbers of the one that was lost."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rig import KEY, START, Clock, open_store
+
+from hub.config import RetentionSettings
+from hub.errors import BreachedError
+from hub.store.backup import backup, restore
+from hub.store.crypto import Keyring
+from hub.store.feed import changes_after, feed_head
+from hub.store.migrate import upgrade
+from hub.store.page import Change
+from hub.store.retention import prune
+from hub.store.store import Store
+from hub.store.write import append_changes
+
+
+def tell(store: Store, *names: str) -> None:
+    with store.write() as transaction:
+        append_changes(transaction, [Change("insert", name, 1) for name in names], START)
+
+
+def first_number(store: Store) -> int:
+    with store.read() as transaction:
+        return int(transaction.one("SELECT min(seq) FROM change_v1")[0])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A backup with three changes."""
+    with closing(open_store(f"sqlite:///{tmp_path / 'lost.db'}")) as lost:
+        tell(lost, "a", "b", "c")
+        backup(lost, tmp_path / "backup.db")
+    return tmp_path / "backup.db"
+
+
+@pytest.fixture
+def restored(file: Path, store_url: str, clock: Clock) -> Iterator[Store]:
+    with closing(Store(store_url, Keyring(KEY))) as store:
+        restore(store, file)
+        yield store
+
+
+def test_every_number_of_the_lost_store_is_told_to_begin_anew(restored: Store) -> None:
+    """Three changes were saved, others were read and lost: the restored store makes other changes in their place."""
+    for position in range(9):
+        with pytest.raises(BreachedError):
+            changes_after(restored, position)
+    tell(restored, "d", "e")
+    for position in range(9):
+        with pytest.raises(BreachedError):
+            changes_after(restored, position)
+
+
+def test_the_restored_feed_is_whole_and_goes_on_without_a_gap(restored: Store) -> None:
+    with restored.read() as transaction:
+        (noted,) = transaction.one("SELECT max(seq) FROM change_v1")
+    assert noted == feed_head(restored) < 2**53
+    assert changes_after(restored, noted) == []
+    tell(restored, "d")
+    found = changes_after(restored, first_number(restored) - 1)
+    assert [change.id for change in found] == ["a", "b", "c", "d"]
+    assert [change.seq for change in found] == list(range(noted - 2, noted + 2))
+
+
+def test_the_floor_stays_above_the_old_numbers_when_the_feed_is_pruned(restored: Store) -> None:
+    tell(restored, "d")
+    later = datetime.fromtimestamp(START / 1000, UTC) + timedelta(days=9)
+    prune(restored, RetentionSettings(feed=timedelta(days=1)), later)
+    with pytest.raises(BreachedError):
+        changes_after(restored, 10**9)
+    assert [change.id for change in changes_after(restored, feed_head(restored) - 1)] == ["d"]
+
+
+def test_two_restores_of_one_backup_share_no_number(restored: Store, file: Path, tmp_path: Path, clock: Clock) -> None:
+    tell(restored, "d", "e")
+    clock.pass_(timedelta(seconds=1))
+    with closing(Store(f"sqlite:///{tmp_path / 'again.db'}", Keyring(KEY))) as again:
+        restore(again, file)
+        assert first_number(again) > feed_head(restored)
+
+
+def test_a_clock_far_behind_gives_no_old_number(file: Path, tmp_path: Path, clock: Clock) -> None:
+    clock.now = 0
+    with closing(Store(f"sqlite:///{tmp_path / 'behind.db'}", Keyring(KEY))) as store:
+        upgrade(store)
+        restore(store, file)
+        with pytest.raises(BreachedError):
+            changes_after(store, 1000)
