@@ -25,7 +25,8 @@ class Approval:
 def approve(hub: Hub, decisions: list[Decision]) -> Approval:
     """Write the tables into `mappings/codes` beside hub.toml, try the mappings that use them, then remap what waited.
 
-    MappingError, and everything as it was, if a decision is none of the hub's codes.
+    MappingError, and everything as it was, if a decision is none of the hub's codes. Interrupted, it can simply be run again:
+    a code waits until its stream was remapped whole.
     """
     waiting = [gap for gap in list_gaps(hub.store) if any(_decides(one, gap) for one in decisions)]
     found = Approval()

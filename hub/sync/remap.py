@@ -12,7 +12,7 @@ from hub.errors import HubError, Outcome
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.store import leases, runs
-from hub.store.gaps import forget_gaps
+from hub.store.gaps import count_anew, forget_uncounted
 from hub.store.known import Full, living_after
 from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, UpdatedIncident
 from hub.store.raw import OpenPage, open_page
@@ -107,8 +107,9 @@ class _Remap:
         self._pages: dict[int, OpenPage] = {}
 
     def go(self, lease: Lease | None) -> None:
+        place = (self._job.key, self._job.stream.name)
         if lease is not None and self._since is None:
-            forget_gaps(self._store, self._job.key, self._job.stream.name)
+            count_anew(self._store, *place)
         for batch in self._batches():
             write = self._decide(batch)
             if lease is not None:
@@ -116,6 +117,8 @@ class _Remap:
             self._result.run.counts.add(write.counts)
             self._result.run.pages += 1
             self._progress(self._result.run)
+        if lease is not None and self._since is None:
+            forget_uncounted(self._store, lease, *place, now_ms())
 
     def _batches(self) -> Iterator[list[tuple[str, Full]]]:
         key: int | None = 0

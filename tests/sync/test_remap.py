@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rig import MAPPING, START, Rig, write_mapping
+import pytest
+from rig import MAPPING, START, Clock, Mortal, Rig, Sudden, write_mapping
 from upstream import Upstream
 
 from hub.errors import Outcome
+from hub.store.overview import list_gaps
 from hub.store.raw import people_of
 from hub.sync.remap import remap
 
@@ -14,6 +16,8 @@ HOUR = 3_600_000
 NEWER = MAPPING.replace("version = 1", "version = 2").replace(
     'title = { path = "title", optional = true }', 'title = "made"\ndescription = "title"'
 )
+
+CODED = MAPPING.replace("[fields]", '[fields]\nstatus = { path = "state", codes = "rig_states" }')
 
 
 def fill(upstream: Upstream, count: int) -> None:
@@ -77,3 +81,27 @@ def test_only_what_changed_since(rig: Rig, upstream: Upstream, tmp_path: Path) -
     rig.mappings = write_mapping(tmp_path / "newer", NEWER)
     since = datetime.fromtimestamp((START - HOUR + 3000) / 1000, UTC)
     assert remap(rig.store, rig.job, "me", since=since).run.counts.changed == 2
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("last_write", range(1, 8))
+def test_a_remap_that_was_killed_leaves_the_codes_that_wait(
+    rig: Rig, upstream: Upstream, tmp_path: Path, clock: Clock, last_write: int, committed: bool
+) -> None:
+    """`hub codes approve` goes by them: none may be missing that an incident carries, and going on sets the counts right."""
+    rig.mappings = write_mapping(tmp_path / "coded", CODED, codes={"rig_states": "1,pending,待受理,,\n"})
+    upstream.put("x", START - HOUR, state="7")
+    upstream.put("y", START - HOUR, state="8")
+    rig.run()
+    rig.mappings = write_mapping(tmp_path / "decided", CODED, codes={"rig_states": "7,pending,待受理,,\n"})
+    store = rig.store
+    assert isinstance(store, Mortal)
+    store.live(last_write, committed=committed)
+    with pytest.raises(Sudden):
+        remap(store, rig.job, "me")
+    store.live()
+    waiting = {code for (code,) in rig.all("SELECT source_status FROM incident WHERE status = 'unmapped'")}
+    assert {"8"} <= waiting <= {gap.code for gap in list_gaps(store)}
+    clock.now += 90_000
+    assert remap(store, rig.job, "me").run.outcome is Outcome.OK
+    assert [(gap.code, gap.count) for gap in list_gaps(store)] == [("8", 1)]
