@@ -221,6 +221,28 @@ def test_who_lost_a_lease_cannot_give_it_back(rig: Rig, clock: Clock) -> None:
         leases.acquire(rig.store, "p", "three", 1000, clock.now)
 
 
+def test_lease_of_a_run_killed_while_the_clock_was_ahead_keeps_nobody_waiting(
+    rig: Rig, upstream: Upstream, clock: Clock
+) -> None:
+    upstream.put("a", START - 1000)
+    store = rig.store
+    assert isinstance(store, Mortal)
+    clock.pass_(timedelta(days=3650))
+    store.live(4)
+    with pytest.raises(Sudden):
+        rig.run()
+    store.live()
+    clock.pass_(timedelta(days=-3649))
+    assert rig.run().outcome is Outcome.OK
+    rig.check()
+
+
+def test_lease_of_a_machine_whose_clock_is_a_little_ahead_is_held(rig: Rig, clock: Clock) -> None:
+    leases.acquire(rig.store, "p", "one", 90_000, clock.now + 3_600_000)
+    with pytest.raises(BusyError):
+        leases.acquire(rig.store, "p", "two", 90_000, clock.now)
+
+
 @pytest.mark.parametrize("pause", range(3, 9))
 def test_run_that_lost_its_lease_writes_nothing_more(
     rig: Rig, upstream: Upstream, clock: Clock, store_url: str, pause: int
