@@ -1,5 +1,7 @@
 """`hub state`: where each stream stands."""
 
+import os
+import socket
 from typing import Any
 
 import click
@@ -69,7 +71,7 @@ def set_(session: Session, source: str, stream: str, cursor: Start, partition: s
     """Move the cursor by hand; the next sync reads from there, less its lookback."""
     key, at = session.key_of(source) or source, cursor.instant(now(), session.settings.defaults.zone)
     with session.store() as store:
-        set_cursor(store, key, stream, partition, int(at.timestamp() * 1000), now_ms())
+        set_cursor(store, key, stream, partition, int(at.timestamp() * 1000), now_ms(), owner=_owner(session))
         record_action(
             store, actor=session.actor, action="state set", target=f"{key}/{stream}", reason=cursor.text, now=now_ms()
         )
@@ -86,13 +88,17 @@ def clear(session: Session, source: str, stream: str | None) -> None:
     """Forget positions; the next sync reads from `start` again. Incidents stay."""
     key = session.key_of(source) or source
     with session.store() as store:
-        count = clear_state(store, key, stream)
+        count = clear_state(store, key, stream, now_ms(), owner=_owner(session))
         record_action(
             store, actor=session.actor, action="state clear", target=f"{key}/{stream or '*'}", reason="", now=now_ms()
         )
     session.output.say("{count} positions forgotten", count=count)
     if session.format == "json":
         session.output.json({"cleared": count})
+
+
+def _owner(session: Session) -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{session.actor}"
 
 
 def _record(session: Session, row: StateRow) -> dict[str, Any]:

@@ -7,10 +7,15 @@ from hub.store.page import Lease
 from hub.store.store import Store
 from hub.store.write import hold_lease
 
-__all__ = ["acquire", "free_dead", "release", "renew"]
+__all__ = ["acquire", "free_dead", "lease_name", "release", "renew"]
 
 #: More than the clocks of two machines lie apart, and than a lease lasts.
 _BEYOND_ANY_MS = 24 * 3_600_000
+
+
+def lease_name(source: str, stream: str, partition: str) -> str:
+    """The lease under which a partition's records and its position are written; `source` is the store's key of it."""
+    return "/".join(part for part in (source, stream, partition) if part)
 
 
 def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease:

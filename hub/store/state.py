@@ -1,16 +1,23 @@
 """Where each partition stands: its proven cursor and the engine's own notes, readable and editable by an operator."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from hub.store.known_pages import forget_pages
+from hub.store.leases import acquire, lease_name, release
 from hub.store.page import Lease
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 from hub.store.write import hold_lease, put_state
 
 __all__ = ["StateRow", "clear_state", "finish_reading", "highest_change", "list_states", "read_state", "set_cursor"]
+
+_LEASE_MS = 10_000
+#: Source, stream, partition.
+_Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +85,47 @@ def highest_change(store: Store, source: str, stream: str) -> int | None:
     return row[0] if row else None
 
 
-def set_cursor(store: Store, source: str, stream: str, partition: str, cursor: int, now: int) -> None:
-    """Move the cursor by hand; an unfinished window is forgotten, so the next run starts at the cursor less its lookback."""
-    with store.write() as transaction:
-        put_state(transaction, source, stream, partition, cursor, "{}", now)
+def set_cursor(store: Store, source: str, stream: str, partition: str, cursor: int, now: int, *, owner: str) -> None:
+    """Move the cursor by hand; an unfinished window is forgotten, so the next run starts at the cursor less its lookback.
+
+    `cursor` and `now`: epoch ms; `owner` does it. BusyError while a run goes: it would write its own position over this one.
+    """
+    place = (source, stream, partition)
+    with _nobody_else(store, [place], owner, now) as transaction:
+        _forget_readings(transaction, [place])
+        put_state(transaction, *place, cursor, "{}", now)
 
 
-def clear_state(store: Store, source: str, stream: str | None = None) -> int:
-    """Forget positions; the next run reads from `start` again. Records stay."""
-    with store.write() as transaction:
-        if stream is None:
-            return transaction.run("DELETE FROM state WHERE source = ?", (source,))
-        return transaction.run("DELETE FROM state WHERE source = ? AND stream = ?", (source, stream))
+def clear_state(store: Store, source: str, stream: str | None, now: int, *, owner: str) -> int:
+    """Forget positions; the next run reads from `start` again. Records stay. How many; all of them or none. `now`: epoch ms;
+    `owner` does it. BusyError while a run of one of them goes."""
+    with store.read() as transaction:
+        found = transaction.all(
+            "SELECT source, stream, partition FROM state WHERE source = ? ORDER BY stream, partition", (source,)
+        )
+    places = [(row[0], row[1], row[2]) for row in found if stream in (None, row[1])]
+    with _nobody_else(store, places, owner, now) as transaction:
+        _forget_readings(transaction, places)
+        return transaction.run_many("DELETE FROM state WHERE source = ? AND stream = ? AND partition = ?", places)
+
+
+@contextmanager
+def _nobody_else(store: Store, places: Sequence[_Place], owner: str, now: int) -> Iterator[Transaction]:
+    """A transaction in which nobody else writes these partitions. BusyError names who does."""
+    with ExitStack() as held:
+        taken = []
+        for place in places:
+            taken.append(acquire(store, lease_name(*place), owner, _LEASE_MS, now))
+            held.callback(release, store, taken[-1])
+        transaction = held.enter_context(store.write())
+        for lease in taken:
+            hold_lease(transaction, lease, now)
+        yield transaction
+
+
+def _forget_readings(transaction: Transaction, places: Sequence[_Place]) -> None:
+    """What unfinished readings saw: nobody goes on with them."""
+    for place in places:
+        row = transaction.one("SELECT body FROM state WHERE source = ? AND stream = ? AND partition = ?", place)
+        reading = (msgspec.json.decode(row[0]) if row else {}).get("reading") or {}
+        transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (reading.get("enumeration"),))

@@ -10,6 +10,7 @@ from hub.mapping.instants import Instant
 from hub.mapping.mapping import Mapper, Mapping, Mappings
 from hub.mapping.values import Leaf, Notes
 from hub.source.stream import Stream, Transport
+from hub.store.leases import lease_name
 from hub.sync.enrich import Enrich
 from hub.sync.identity import HeadReader
 
@@ -44,7 +45,7 @@ class StreamJob:
 
     @property
     def lease_name(self) -> str:
-        return "/".join(part for part in (self.key, self.stream.name, self.partition) if part)
+        return lease_name(self.key, self.stream.name, self.partition)
 
     @property
     def mapping(self) -> Mapping:
