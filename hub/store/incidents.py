@@ -11,6 +11,7 @@ import msgspec
 from hub.errors import StoreError
 from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.store.store import Store, Transaction
+from hub.store.tables import NO_PAGE
 
 __all__ = ["IncidentFilter", "list_incidents", "mapped_fields", "read_incident"]
 
@@ -166,8 +167,8 @@ def _revisions(transaction: Transaction, key: int, current: Sequence[Any]) -> li
     """Older versions, newest first, each with what the next one changed."""
     rows = transaction.all(
         "SELECT revision, body, run, changed_at, deleted_at, mapping_version FROM revision WHERE incident = ?"
-        " ORDER BY revision DESC",
-        (key,),
+        " AND raw_page <> ? ORDER BY revision DESC",
+        (key, NO_PAGE),
     )
     found, newer = [], list(current)
     for revision, body, run, changed_at, deleted_at, mapping_version in rows:

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from hub.config import RetentionSettings
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.audit import record_action
 from hub.store.feed import put_floor
 from hub.store.store import Store, Transaction
+from hub.store.tables import NO_PAGE
 
 __all__ = ["Pruned", "prune"]
 
 _STEP = 2000
+_UPDATED_AT = MAPPED_COLUMNS.index("source_updated_at")
 #: A page younger than this may be about to be pointed to (a replay or remap in hand).
 _RAW_GRACE = timedelta(days=1)
 #: What no reading showed for so long is remembered for nothing.
@@ -104,15 +109,29 @@ def _changes(transaction: Transaction, before: int) -> tuple[int, bool]:
 
 
 def _revisions(transaction: Transaction, before: int) -> tuple[int, bool]:
-    """Versions that were replaced before then: counted from their end, not from their beginning."""
+    """Versions that were replaced before then: counted from their end, not from their beginning.
+
+    Of a version that its time does not show to be older than the current one the hash stays, on no raw page: a log that is
+    read again would else bring it back. Which streams are logs the store does not know.
+    """
     rows = transaction.all(
-        "SELECT old.incident, old.revision FROM revision AS old WHERE coalesce("
+        "SELECT old.incident, old.revision, old.body, incident.source_updated_at FROM revision AS old"
+        " JOIN incident ON incident.key = old.incident WHERE old.raw_page <> ? AND coalesce("
         "(SELECT next.changed_at FROM revision AS next WHERE next.incident = old.incident"
-        " AND next.revision = old.revision + 1),"
-        " (SELECT incident.changed_at FROM incident WHERE incident.key = old.incident)) < ? LIMIT ?",
-        (before, _STEP),
+        " AND next.revision = old.revision + 1), incident.changed_at) < ? LIMIT ?",
+        (NO_PAGE, before, _STEP),
     )
-    transaction.run_many("DELETE FROM revision WHERE incident = ? AND revision = ?", rows)
+    kept: list[tuple[int, int]] = []
+    gone: list[tuple[int, int]] = []
+    for incident, revision, body, current_at in rows:
+        at = msgspec.json.decode(body)[_UPDATED_AT]
+        older = at is not None and current_at is not None and at < current_at
+        (gone if older else kept).append((incident, revision))
+    transaction.run_many(
+        "UPDATE revision SET body = '[]', run = '', raw_page = ?, raw_index = 0 WHERE incident = ? AND revision = ?",
+        [(NO_PAGE, *place) for place in kept],
+    )
+    transaction.run_many("DELETE FROM revision WHERE incident = ? AND revision = ?", gone)
     return len(rows), len(rows) == _STEP
 
 

@@ -24,9 +24,11 @@ from sqlalchemy.types import TypeEngine
 
 from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 
-__all__ = ["INCIDENT_COLUMNS", "column_types", "incident", "metadata", "read_indices"]
+__all__ = ["INCIDENT_COLUMNS", "NO_PAGE", "column_types", "incident", "metadata", "read_indices"]
 
 metadata = MetaData()
+#: Stands for the raw page of a version of which only the hash was kept (`retention.py`); pages count from 1.
+NO_PAGE = 0
 
 _FLOATS = {"longitude", "latitude", "source_x", "source_y"}
 _SQL = {BigInteger: "bigint", Integer: "integer", Float: "float8", Text: "text", LargeBinary: "bytea"}

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hub.clock import now, now_ms
 from hub.config import RetentionSettings
 from hub.errors import BreachedError, MisconfiguredError
+from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.copy import copy_store
 from hub.store.crypto import Keyring
 from hub.store.feed import changes_after, feed_head
@@ -52,6 +54,7 @@ def make_revisions(store: Store) -> None:
     """Every incident replaced once, as if its old version came from a raw page of its own."""
     with store.write() as transaction:
         columns = "key, revision, raw_hash, raw_index, mapping, mapping_version, run, changed_at"
+        body = msgspec.json.encode([None] * len(MAPPED_COLUMNS)).decode()
         rows = transaction.all(f"SELECT {columns} FROM incident")
         transaction.run(
             "INSERT INTO raw_page (id, source, stream, run, fetched_at, mapping, zone, origin, key_id, body)"
@@ -60,7 +63,7 @@ def make_revisions(store: Store) -> None:
         )
         transaction.run_many(
             "INSERT INTO revision (incident, revision, body, raw_hash, raw_index, mapping, mapping_version, run,"
-            " changed_at, raw_page) VALUES (?, ?, '[]', ?, ?, ?, ?, ?, ?, 9999)",
+            f" changed_at, raw_page) VALUES (?, ?, '{body}', ?, ?, ?, ?, ?, ?, 9999)",
             [tuple(row) for row in rows],
         )
         transaction.run("UPDATE incident SET revision = revision + 1")
