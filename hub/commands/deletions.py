@@ -67,6 +67,9 @@ def _decide(session: Session, number: int, approve: bool, reason: str) -> None:
         record_action(
             store, actor=session.actor, action=f"deletion {word}", target=str(number), reason=reason, now=now_ms()
         )
-    session.output.say("{count} incidents marked as deleted", count=gone)
+    if approve:
+        session.output.say("{count} incidents marked as deleted", count=gone)
+    else:
+        session.output.say("nothing is deleted; the next complete reading asks again")
     if session.format == "json":
         session.output.json({"number": number, "decision": word, "deleted": gone})

@@ -63,7 +63,7 @@ def command(session: Session, seed: int, scale: int) -> None:
     session.output.say("The sandbox has stopped; the store stays in ./demo. To go on:")
     click.echo("  hub --config demo/hub.toml incidents list --status pending")
     click.echo(f"  hub --config demo/hub.toml changes --after {head}")
-    click.echo("  hub sandbox --directory demo    # serves the city again, for hub --config demo/hub.toml sync")
+    click.echo("  hub sandbox --directory city    # serves another city, for a store of its own")
 
 
 def _run(*words: str) -> None:

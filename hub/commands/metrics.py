@@ -8,7 +8,7 @@ import click
 from hub.clock import now_ms
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
-from hub.errors import HubError
+from hub.errors import HubError, MisconfiguredError
 from hub.store import Store
 from hub.store.metrics import metrics_text
 
@@ -54,4 +54,10 @@ def _server(store: Store, host: str, port: int, queue: bool) -> ThreadingHTTPSer
         def log_message(self, format: str, *args: object) -> None:
             """A scrape every few seconds is no event."""
 
-    return ThreadingHTTPServer((host, port), Answer)
+    try:
+        return ThreadingHTTPServer((host, port), Answer)
+    except OSError as error:
+        raise MisconfiguredError(
+            "{host}:{port} cannot be listened on: {reason}", host=host, port=port, reason=error.strerror or type(error).__name__,
+            remedy="choose another --port or --host",
+        ) from error  # fmt: skip

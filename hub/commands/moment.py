@@ -17,7 +17,7 @@ class Moment(click.ParamType[Start]):
         try:
             return Start.parse(value)
         except PydanticCustomError:
-            self.fail("2026-01-31, 2026-01-31T08:00:00+08:00, P7D", param, ctx)
+            self.fail(f"{value!r} ≠ 2026-01-31, 2026-01-31T08:00:00+08:00, P7D", param, ctx)
 
 
 MOMENT = Moment()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from hub.commands.neutral import harmless, harmless_json, harmless_lines
@@ -42,7 +43,7 @@ _COLOURS = {
 #: Characters of an id that tables show; enough to tell records apart, and for `show` to find one.
 ID_SHOWN = 16
 #: Columns of characters: below that a table is not squeezed, and what a file or pipe gets.
-NARROWEST, WIDE = 110, 200
+NARROWEST, WIDE = 60, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ class Output:
             table.add_column(heading, justify=justify, overflow="fold", no_wrap=not prose, min_width=least)
         for record in records:
             table.add_row(*(self._cell(record.get(column.key), column.show) for column in columns))
+        if records and not _fits(table):
+            for record in records:
+                self.record(record, columns)
+                self._write("\n")
+            return
         self._print(table)
 
     def record(self, record: Mapping[str, Any], columns: Iterable[Column]) -> None:
@@ -185,8 +191,7 @@ class Output:
         return escape(_safe(value))
 
     def _print(self, table: Table) -> None:
-        console = Console(file=sys.stdout, highlight=False)
-        console.width = max(console.width, NARROWEST) if sys.stdout.isatty() else WIDE
+        console = _console()
         with console.capture() as capture:
             console.print(table)
         lines = capture.get().splitlines()
@@ -195,6 +200,18 @@ class Output:
     def _write(self, text: str) -> None:
         sys.stdout.write(redactor.text(text))
         sys.stdout.flush()
+
+
+def _console() -> Console:
+    console = Console(file=sys.stdout, highlight=False)
+    console.width = max(console.width, NARROWEST) if sys.stdout.isatty() else WIDE
+    return console
+
+
+def _fits(table: Table) -> bool:
+    """Whether no column has to be cut: half an id or an outcome without its reason is worse than a line a field."""
+    console = _console()
+    return Measurement.get(console, console.options.update(width=WIDE), table).minimum <= console.width
 
 
 def clock_time(value: datetime | str, zone: ZoneInfo) -> str:

@@ -1,5 +1,6 @@
 """`hub person`: where a person stands in the store, and erasing them."""
 
+import sys
 from dataclasses import asdict
 
 import click
@@ -17,7 +18,7 @@ COLUMNS = (
     Column("raw_index", "Place", "count"),
 )  # fmt: skip
 TEXT = click.option(
-    "--text", prompt=True, hide_input=True, metavar="TEXT",
+    "--text", prompt="Name, phone, ID number or account", hide_input=True, metavar="TEXT",
     help="The whole name, phone, ID number or account. Without it, it is asked for, so that it stands in no shell history.",
 )  # fmt: skip
 REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; noted in the audit log without the person.")
@@ -44,12 +45,18 @@ def find(session: Session, text: str, reason: str) -> None:
 @command.command("erase")
 @TEXT
 @REASON
+@click.option("--yes", is_flag=True, help="Do not ask before erasing.")
 @pass_session
-def erase(session: Session, text: str, reason: str) -> None:
+def erase(session: Session, text: str, reason: str, yes: bool) -> None:
     """Take a person out of every record, present and former, and out of quarantine. Later syncs do not bring them back.
 
     Incidents stay. Backups made before still hold the person."""
     with session.store() as store:
+        if not yes and sys.stdin.isatty():
+            count = len({place.incident for place in find_person(store, text)})
+            click.confirm(
+                session.output.text("They stand in {count} incidents. Erase them for good?", count=count), abort=True
+            )
         erased = erase_person(store, text, now_ms())
         target = f"{erased.records} records"
         record_action(store, actor=session.actor, action="person erase", target=target, reason=reason, now=now_ms())

@@ -1,5 +1,6 @@
 """Bringing a store's schema up to this hub's, and refusing a store that is newer or older than the hub."""
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,7 @@ def current_schema_in(transaction: Transaction) -> str | None:
 def upgrade(store: Store) -> tuple[str | None, str]:
     """Run what is missing; the schema before and after. StoreVersionError if the store is newer than this hub."""
     with _ONE_AT_A_TIME:
+        _make_file(store)
         before = current_schema(store)
         _refuse_newer(before)
         if before != newest_schema():
@@ -58,12 +60,19 @@ def upgrade(store: Store) -> tuple[str | None, str]:
     return before, newest_schema()
 
 
+def _make_file(store: Store) -> None:
+    """A new SQLite file is not for every user of the machine; those that SQLite puts beside it get the same rights."""
+    url = make_url(store.url)
+    if store.dialect != "sqlite" or not url.database or Path(url.database).exists():
+        return
+    file = Path(url.database)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o640))
+
+
 def _migrate(store: Store) -> None:
     """Make a new store's schema, or bring an older one up. Of two processes that begin together one fails, and finds the schema
     made by the other."""
-    url = make_url(store.url)
-    if store.dialect == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     try:
         if store.dialect == "sqlite":
             # The driver would commit each statement by itself: a schema is made whole or not at all, by one process at a time.

@@ -199,6 +199,11 @@ def _waiting(hub: Hub) -> Iterator[HubError]:
                 "{count} deletions wait for a decision", source=source, stream=stream, count=line.held,
                 remedy="see `hub deletions list`",
             )  # fmt: skip
+        if line.quarantined:
+            yield PartialError(
+                "{count} records wait in quarantine", source=source, stream=stream, count=line.quarantined,
+                remedy="see `hub quarantine list`",
+            )  # fmt: skip
     gaps = list_gaps(hub.store)
     if gaps:
         yield PartialError("{count} codes are not mapped", count=len(gaps), remedy="see `hub codes unmapped`")

@@ -52,6 +52,8 @@ def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner
                 log.warning(
                     "entry %d of the quarantine stays: %s", entry.id, error, extra={"action": "replay", **marks}
                 )
+        if result.counts.quarantined:
+            result.outcome = Outcome.PARTIAL
     except HubError as error:
         result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
     finally:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hub.errors import HubError, Outcome, TokenExpiredError
+from hub.errors import EnvelopeError, HubError, Outcome, TokenExpiredError
 from hub.mapping.mapping import UnmappableError
 from hub.mapping.values import CodeGap
+from hub.source.document import Document
 from hub.source.stream import Page
 from hub.store.incidents import mapped_fields
 from hub.sync.call import Call
@@ -92,6 +93,7 @@ def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) ->
     mapper = job.mapper(page.mapping, page.zone)
     personal = (*job.stream.personal, *job.mapping_of(page.mapping).personal_paths)
     sample.bad += len(page.bad)
+    heads, cursor, timed = job.head_reader(page.mapping), job.stream.cursor, False
     for raw in page.rows:
         shown = len(sample.records) < keep
         if job.stream.two_step and not shown:
@@ -101,8 +103,10 @@ def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) ->
         flat, incident, problem = None, None, ""
         try:
             flat = job.stream.reshape(full) if job.stream.reshape else full
+            heads.read(flat)
             incident = mapped_fields(mapper.map(flat).row)
             sample.mapped += 1
+            timed = timed or cursor is None or Document(flat).find(cursor.path) is not None
         except (UnmappableError, ValueError) as error:
             problem = str(error)
             sample.bad += 1
@@ -112,6 +116,11 @@ def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) ->
             raw = masked(full if flat is None else flat, () if unmask else personal)
             sample.records.append(SampleRecord(raw, incident, problem))
     sample.unmapped.update(mapper.gaps())
+    if sample.mapped and not timed and cursor is not None:
+        raise EnvelopeError(
+            "no record of the page has {path}, which says when it was changed", path=cursor.path,
+            remedy="compare the stream's cursor with a record: hub preview",
+        )  # fmt: skip
 
 
 def masked(flat: bytes, personal: tuple[str, ...]) -> Any:

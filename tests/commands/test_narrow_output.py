@@ -1,0 +1,53 @@
+"""What a terminal of 80 columns shows: nothing cut off, or a line a field."""
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from answers import Run
+
+from hub.commands.output import Column, Output
+
+COLUMNS = [Column("run", "Run", "id"), Column("source", "Source", "name"), Column("error", "Error")]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_table_that_fits_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows([{"run": "1a22", "source": "one", "error": "down"}], COLUMNS)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["Run", "Source", "Error"], ["1a22", "one", "down"],
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_table_that_does_not_fit_is_a_line_a_field(capsys: pytest.CaptureFixture[str]) -> None:
+    long = {"run": "1a22", "source": "s" * 70, "error": "down"}
+    Output().rows([long, {**long, "error": ""}], COLUMNS)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["Run", "1a22"],
+        ["Source", "s" * 70],
+        ["Error", "down"],
+        [],
+        ["Run", "1a22"],
+        ["Source", "s" * 70],
+        [],
+    ]
+
+
+def test_a_port_in_use_is_said_in_one_line(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path / "hub"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = run("--config", str(tmp_path / "hub" / "hub.toml"), "metrics", "--port", str(port))
+    assert answer.code == 2
+    assert f"127.0.0.1:{port} cannot be listened on" in answer.err
