@@ -6,17 +6,21 @@ because it never held the person either.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
 from hub.store.crypto import keyed_marks
-from hub.store.page import RawPage
+from hub.store.page import RawPage, Rewrite
 from hub.store.people import searchable
 from hub.store.raw import OpenPage, open_page
-from hub.store.store import Store, Transaction
+from hub.store.rewrite import rewrite_page
+from hub.store.rotation import check_key, hold_key
+from hub.store.store import ConflictError, Store, Transaction
 
 __all__ = ["Erased", "PersonPlace", "erase_person", "find_person", "obeying_erasure"]
 
@@ -48,8 +52,8 @@ def find_person(store: Store, text: str) -> list[PersonPlace]:
     """Every record in which a person has exactly this name, phone, ID number or account (case and outer blanks left aside)."""
     places = [
         (number, index, people)
-        for number, page in _pages_with(store, text)
-        for index, people in _matches(page.people, text)
+        for number in _pages_with(store, text)
+        for index, people in _matches(open_page(store, number).people, text)
     ]
     with store.read() as transaction:
         found = transaction.all(
@@ -72,12 +76,9 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
     with store.write() as transaction:
         transaction.run("INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark(text), now))
     records = pages = 0
-    for number, page in list(_pages_with(store, text)):
-        hits = list(_matches(page.people, text))
-        for index, people in hits:
-            _strike(page, index, people)
-        _store_page(store, number, page)
-        records, pages = records + len(hits), pages + 1
+    for number in _pages_with(store, text):
+        struck = _strike_stored(store, number, partial(_strike_person, text=text))
+        records, pages = records + struck, pages + (struck > 0)
     return Erased(records, pages, _erase_quarantined(store, text))
 
 
@@ -88,25 +89,24 @@ def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
     if not marks or not any(raw.people):
         return raw
     mark = _erasure_marks(store)
-    page = OpenPage(list(raw.slices), [list(people) for people in raw.people], raw.mapping, raw.zone)
+    obeying = replace(raw, slices=list(raw.slices), people=list(raw.people))
     for index, people in enumerate(raw.people):
         hit = [person for person in people if any(mark(text) in marks for text in searchable(person))]
         if hit:
-            _strike(page, index, hit)
-    return replace(raw, slices=page.slices, people=page.people)
+            _strike(obeying, index, hit)
+    return obeying
 
 
-def _pages_with(store: Store, text: str) -> Iterator[tuple[int, OpenPage]]:
+def _pages_with(store: Store, text: str) -> list[int]:
     """Raw pages that name somebody so. The people of every page are opened for it, two seconds for a million: nothing lies
     in the store by which somebody could be found without its key."""
     with store.read() as transaction:
-        numbers = [
+        return [
             row[0]
             for batch in transaction.stream("SELECT id, people FROM raw_page WHERE people IS NOT NULL", size=200)
             for row in batch
             if any(_matches(store.keyring.open(row[1], "people", list[list[PersonRecord]]), text))
         ]
-    return ((number, open_page(store, number)) for number in numbers)
 
 
 def _matches(people_of_page: list[list[PersonRecord]], text: str) -> Iterator[tuple[int, list[PersonRecord]]]:
@@ -118,7 +118,15 @@ def _matches(people_of_page: list[list[PersonRecord]], text: str) -> Iterator[tu
             yield index, hit
 
 
-def _strike(page: OpenPage, index: int, people: list[PersonRecord]) -> None:
+def _strike_person(page: OpenPage, text: str) -> int:
+    """Take this person out of every record of a page; of how many."""
+    hits = list(_matches(page.people, text))
+    for index, people in hits:
+        _strike(page, index, people)
+    return len(hits)
+
+
+def _strike(page: OpenPage | RawPage, index: int, people: list[PersonRecord]) -> None:
     """Take these people out of one record, and every word that says who they are out of its raw bytes."""
     kept = [person for person in page.people[index] if person not in people]
     page.people[index] = [*kept, *([_ERASED] * len(people))]
@@ -139,13 +147,23 @@ def _without(raw: bytes, text: str) -> bytes:
     return raw
 
 
+def _strike_stored(store: Store, number: int, strike: Callable[[OpenPage], int]) -> int:
+    """Let `strike` take something out of a stored page; what it says it took. Another writer's work is never undone: whoever
+    rewrites the page meanwhile lets this begin anew."""
+    while True:
+        page = open_page(store, number)
+        struck = strike(page)
+        if not struck:
+            return 0
+        with suppress(ConflictError):
+            _store_page(store, number, page)
+            return struck
+
+
 def _store_page(store: Store, number: int, page: OpenPage) -> None:
-    keyring = store.keyring
     with store.write() as transaction:
-        transaction.run(
-            "UPDATE raw_page SET body = ?, people = ?, key_id = ? WHERE id = ?",
-            (keyring.seal(page.slices, "raw page"), keyring.seal(page.people, "people"), keyring.key_id, number),
-        )
+        hold_key(store, transaction)
+        rewrite_page(store, transaction, number, Rewrite(page.seal, page.people, page.slices))
 
 
 def _erase_quarantined(store: Store, text: str) -> int:
@@ -154,22 +172,24 @@ def _erase_quarantined(store: Store, text: str) -> int:
         places = transaction.all("SELECT DISTINCT raw_page, raw_index FROM quarantine ORDER BY raw_page, raw_index")
     struck = 0
     for number, index in places:
-        page = open_page(store, number)
-        clean = _without(page.slices[index], text.strip())
-        if clean != page.slices[index]:
-            page.slices[index] = clean
-            _store_page(store, number, page)
-            struck += 1
+        struck += _strike_stored(store, number, partial(_strike_text, index=index, text=text.strip()))
     return struck
+
+
+def _strike_text(page: OpenPage, index: int, text: str) -> int:
+    before, page.slices[index] = page.slices[index], _without(page.slices[index], text)
+    return int(page.slices[index] != before)
 
 
 def _erasure_marks(store: Store) -> Callable[[str], bytes]:
     """Makes erasure marks. Their key: made once, sealed in the store, the same after every rotation of the store's key."""
     with store.read() as transaction:
+        check_key(store, transaction)
         sealed = _sealed_key(transaction)
     if sealed is None:
         made = store.keyring.seal(os.urandom(32), "erasure key").hex()
         with store.write() as transaction:
+            hold_key(store, transaction)
             transaction.run("INSERT INTO meta (name, value) VALUES ('erasure_key', ?) ON CONFLICT DO NOTHING", (made,))
             sealed = _sealed_key(transaction)
     assert sealed is not None

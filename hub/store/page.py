@@ -5,7 +5,7 @@ garbage collector (nothing here is cyclic).
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,8 @@ __all__ = [
     "PageWrite",
     "Quarantined",
     "RawPage",
+    "Rewrite",
+    "Seal",
     "StaleVersion",
     "UpdatedIncident",
 ]
@@ -82,6 +84,23 @@ class RawPage:
     mapping: str
     zone: str
     origin: str
+
+
+class Seal(NamedTuple):
+    """By what a raw page is known to be still as it was opened: the key it was sealed with and its people as sealed, which come
+    out differently each time."""
+
+    key_id: str
+    people: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """New people for an older raw page that was read under this seal. `slices` None leaves its raw records as they are."""
+
+    read: Seal
+    people: list[list[PersonRecord]]
+    slices: list[bytes] | None = None
 
 
 class NewIncident(msgspec.Struct, frozen=True, gc=False):
@@ -168,7 +187,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 @dataclass(slots=True)
 class PageWrite:
     """One page, fully decided. `number` counts the pages of its run, `reading_page` those of its reading. `state` None leaves the
-    partition's state as it is; `people` replaces those of older raw pages. `digest` is remembered (see `known_pages`), or was
+    partition's state as it is; `rewrites` are of older raw pages. `digest` is remembered (see `known_pages`), or was
     found if `recalled`; `unmoved` is the sum of the raw pages of the records that this page shows as they are stored, `ends` what
     its text is told by."""
 
@@ -201,7 +220,7 @@ class PageWrite:
     unidentified: bool = False
     superseded: list[str] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
-    people: dict[int, list[list[PersonRecord]]] = field(default_factory=dict)
+    rewrites: dict[int, Rewrite] = field(default_factory=dict)
     digest: bytes | None = None
     recalled: bool = False
     unmoved: int = 0

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hub.errors import StoreError
 from hub.mapping.values import PersonRecord
+from hub.store.page import Seal
 from hub.store.store import Store, Transaction
 
 __all__ = ["OpenPage", "RawRecord", "newest_page", "open_page", "people_of", "raw_of", "raw_record"]
@@ -32,6 +33,7 @@ class OpenPage:
     people: list[list[PersonRecord]]
     mapping: str
     zone: str
+    seal: Seal
 
 
 def newest_page(store: Store) -> int:
@@ -43,14 +45,14 @@ def newest_page(store: Store) -> int:
 def open_page(store: Store, number: int) -> OpenPage:
     """Open a raw page. StoreError if it is gone or cannot be opened with this key."""
     with store.read() as transaction:
-        row = transaction.one("SELECT body, people, mapping, zone FROM raw_page WHERE id = ?", (number,))
+        row = transaction.one("SELECT body, people, mapping, zone, key_id FROM raw_page WHERE id = ?", (number,))
     if row is None:
         raise StoreError("raw page {number} is gone", number=number, remedy="restore it from a backup, or refetch")
     slices = store.keyring.open(row[0], "raw page", list[bytes])
     people = (
         store.keyring.open(row[1], "people", list[list[PersonRecord]]) if row[1] is not None else [[] for _ in slices]
     )
-    return OpenPage(slices, people, row[2], row[3])
+    return OpenPage(slices, people, row[2], row[3], Seal(row[4], row[1]))
 
 
 def raw_of(store: Store, incident: str, revision: int | None = None) -> RawRecord | None:

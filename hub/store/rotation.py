@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub.errors import MisconfiguredError
+from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.crypto import Keyring
 from hub.store.store import Store, Transaction
 
-__all__ = ["key_of", "rotate"]
+__all__ = ["check_key", "hold_key", "key_of", "rotate"]
 
 _BATCH = 50
 
@@ -17,6 +17,26 @@ def key_of(store: Store) -> str | None:
     with store.read() as transaction:
         row = transaction.one("SELECT value FROM meta WHERE name = 'key_id'")
     return str(row[0]) if row is not None else None
+
+
+def check_key(store: Store, transaction: Transaction) -> None:
+    """StoreVersionError if the store does not belong to the key that this process seals with."""
+    _check(store, transaction, "")
+
+
+def hold_key(store: Store, transaction: Transaction) -> None:
+    """`check_key` for a transaction that is about to store something sealed: until it ends, no rotation does."""
+    _check(store, transaction, " FOR SHARE" if transaction.dialect == "postgresql" else "")
+
+
+def _check(store: Store, transaction: Transaction, lock: str) -> None:
+    bound = transaction.one(f"SELECT value FROM meta WHERE name = 'key_id'{lock}")
+    # That a pending key opens the store as well is not enough: what is sealed with the former one now is never sealed again.
+    if bound is not None and bound[0] != store.keyring.key_id:
+        raise StoreVersionError(
+            "the store's key was changed while this ran",
+            remedy="start the hub again, after hub key rotate if that was interrupted",
+        )
 
 
 def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:

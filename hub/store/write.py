@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hub.errors import FencedError, StoreVersionError
+from hub.errors import FencedError
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.store.erasure import obeying_erasure
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
+from hub.store.rewrite import rewrite_page
+from hub.store.rotation import hold_key
 from hub.store.store import ConflictError, Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS
 
@@ -35,13 +37,13 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
     sealed = _sealed(store, obeying_erasure(store, page.raw))
     with store.write() as transaction:
         hold_lease(transaction, lease, page.now)
+        if page.raw.slices or page.rewrites:
+            hold_key(store, transaction)
         raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
         keys = _write_new(transaction, page, raw_page)
         _write_updates(transaction, page, raw_page, keys)
-        for number, people in page.people.items():
-            transaction.run(
-                "UPDATE raw_page SET people = ? WHERE id = ?", (store.keyring.seal(people, "people"), number)
-            )
+        for number, rewrite in page.rewrites.items():
+            rewrite_page(store, transaction, number, rewrite)
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
         _write_progress(transaction, page, raw_page)
@@ -93,11 +95,6 @@ def _sealed(store: Store, raw: RawPage) -> tuple[bytes | None, bytes]:
 
 
 def _write_raw(transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes | None, bytes]) -> int:
-    # Shared lock: a rotation of the key cannot end between this look and the commit.
-    lock = " FOR SHARE" if transaction.dialect == "postgresql" else ""
-    bound = transaction.one(f"SELECT value FROM meta WHERE name = 'key_id'{lock}")
-    if bound is not None and bound[0] not in store.keyring.key_ids:
-        raise StoreVersionError("the store's key was changed while this ran", remedy="start the hub again")
     number = _allocate(transaction, "raw_page", 1)
     columns = (
         "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id",

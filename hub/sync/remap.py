@@ -2,21 +2,21 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from hub.clock import now_ms
-from hub.errors import HubError, Outcome
+from hub.errors import FailedError, HubError, Outcome
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.store import leases, runs
 from hub.store.gaps import count_anew, forget_uncounted
 from hub.store.known import Full, living_after
-from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, UpdatedIncident
+from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, Rewrite, UpdatedIncident
 from hub.store.raw import OpenPage, open_page
-from hub.store.store import Store
+from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.enrich import enriched
 from hub.sync.job import StreamJob
@@ -29,6 +29,7 @@ _LEASE_MS = 90_000
 _BATCH = 1000
 _SAMPLES = 20
 _PAGES_OPEN = 8
+_CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class RemapResult:
     fields: Counter[str] = field(default_factory=Counter)
     samples: list[FieldDiff] = field(default_factory=list)
     unmappable: int = 0
+
+    def add(self, batch: "RemapResult") -> None:
+        self.fields.update(batch.fields)
+        self.samples += batch.samples[: _SAMPLES - len(self.samples)]
+        self.unmappable += batch.unmappable
 
 
 def remap(
@@ -105,28 +111,41 @@ class _Remap:
         self._store, self._job, self._result, self._since, self._progress = store, job, result, since, progress
         self._mappers: dict[tuple[str, str], Mapper] = {}
         self._pages: dict[int, OpenPage] = {}
+        self._found = RemapResult(result.run)
 
     def go(self, lease: Lease | None) -> None:
         place = (self._job.key, self._job.stream.name)
         if lease is not None and self._since is None:
             count_anew(self._store, *place)
-        for batch in self._batches():
-            write = self._decide(batch)
-            if lease is not None:
-                write_page(self._store, lease, write)
-            self._result.run.counts.add(write.counts)
-            self._result.run.pages += 1
-            self._progress(self._result.run)
+        key: int | None = 0
+        while key is not None:
+            key = self._step(lease, key)
         if lease is not None and self._since is None:
             forget_uncounted(self._store, lease, *place, now_ms())
 
-    def _batches(self) -> Iterator[list[tuple[str, Full]]]:
-        key: int | None = 0
-        while key is not None:
+    def _step(self, lease: Lease | None, key: int) -> int | None:
+        """Remap the batch after this key; the key to go on from, None at the end. FailedError if it meets other writers again and
+        again."""
+        for _ in range(_CONFLICTS):
             with self._store.read() as transaction:
-                key, batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
-            if batch:
-                yield batch
+                last, batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
+            if not batch:
+                return last
+            # A page may have been written anew since it was opened: by the batch before, if by nobody else.
+            self._pages.clear()
+            self._found = RemapResult(self._result.run)
+            write = self._decide(batch)
+            try:
+                if lease is not None:
+                    write_page(self._store, lease, write)
+            except ConflictError:
+                continue
+            self._result.add(self._found)
+            self._result.run.counts.add(write.counts)
+            self._result.run.pages += 1
+            self._progress(self._result.run)
+            return last
+        raise FailedError("a page met other writers {times} times", times=_CONFLICTS, remedy="run the command again")
 
     def _decide(self, batch: list[tuple[str, Full]]) -> PageWrite:
         mapping, now, run = self._job.mapping, now_ms(), self._result.run
@@ -138,39 +157,40 @@ class _Remap:
         read = [(identity, full, self._mapped(write, identity, full)) for identity, full in batch]
         found = [(identity, full, mapped) for identity, full, mapped in read if mapped is not None]
         rows = enriched([mapped.row for *_, mapped in found], self._job.hooks.enrich)
-        for (identity, full, mapped), row in zip(found, rows, strict=True):
-            page = self._open(full.raw_page)
-            if mapped.people != page.people[full.raw_index]:
-                page.people[full.raw_index] = mapped.people
-                write.people[full.raw_page] = page.people
+        for (identity, full, _), row in zip(found, rows, strict=True):
             if row != full.row:
                 self._changed(write, identity, full, row)
         write.counts.unchanged = write.counts.fetched - write.counts.changed
         return write
 
     def _mapped(self, write: PageWrite, identity: str, full: Full) -> Mapped | None:
-        """The stored raw record under today's mapping; None if it cannot be mapped."""
+        """The stored raw record under today's mapping, its people noted in the write; None if it cannot be mapped."""
         page = self._open(full.raw_page)
         raw, reshape = page.slices[full.raw_index], self._job.stream.reshape
         mapper = self._mapper(page.mapping, page.zone)
         try:
             mapped = mapper.map(reshape(raw) if reshape else raw)
         except UnmappableError:
-            self._result.unmappable += 1
+            self._found.unmappable += 1
             return None
         for gap in mapper.gaps():
             count, first = write.gaps.get(gap, (0, identity))
             write.gaps[gap] = (count + 1, first)
             write.counts.unmapped += 1
+        # The page may have been closed and opened again since another record of it got new people.
+        rewrite = write.rewrites.get(full.raw_page) or Rewrite(page.seal, page.people)
+        if mapped.people != rewrite.people[full.raw_index]:
+            rewrite.people[full.raw_index] = mapped.people
+            write.rewrites[full.raw_page] = rewrite
         return mapped
 
     def _changed(self, write: PageWrite, identity: str, full: Full, row: tuple[Any, ...]) -> None:
         fields = changed_fields(full.row, row)
-        self._result.fields.update(fields)
+        self._found.fields.update(fields)
         for name in fields:
-            if len(self._result.samples) < _SAMPLES:
+            if len(self._found.samples) < _SAMPLES:
                 place = MAPPED_COLUMNS.index(name)
-                self._result.samples.append(FieldDiff(identity, name, full.row[place], row[place]))
+                self._found.samples.append(FieldDiff(identity, name, full.row[place], row[place]))
         write.counts.changed += 1
         write.old.append(
             OldVersion(
