@@ -7,7 +7,7 @@ from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.crypto import Keyring
 from hub.store.store import Store, Transaction
 
-__all__ = ["check_key", "hold_key", "key_of", "rotate"]
+__all__ = ["await_writers", "check_key", "hold_key", "key_of", "rotate"]
 
 _BATCH = 50
 
@@ -27,6 +27,14 @@ def check_key(store: Store, transaction: Transaction) -> None:
 def hold_key(store: Store, transaction: Transaction) -> None:
     """`check_key` for a transaction that is about to store something sealed: until it ends, no rotation does."""
     _check(store, transaction, " FOR SHARE" if transaction.dialect == "postgresql" else "")
+
+
+def await_writers(transaction: Transaction) -> None:
+    """Wait until nobody is storing anything sealed (see `hold_key`), and let nobody begin before this transaction ends; nothing
+    else waits. On SQLite there is but one writer anyway."""
+    if transaction.dialect == "postgresql":
+        # The table, not its row: for a row, those who share it let each other pass, and this one might wait forever.
+        transaction.run("LOCK TABLE meta IN EXCLUSIVE MODE")
 
 
 def _check(store: Store, transaction: Transaction, lock: str) -> None:
@@ -51,9 +59,10 @@ def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:
     done = 0
     while old != new.key_id:
         with store.write() as transaction:
-            rows = transaction.all(
-                "SELECT id, body, people FROM raw_page WHERE key_id <> ? ORDER BY id LIMIT ?", (new.key_id, _BATCH)
-            )
+            rows = _others(transaction, new.key_id)
+            if not rows:
+                await_writers(transaction)
+                rows = _others(transaction, new.key_id)
             transaction.run_many(
                 "UPDATE raw_page SET body = ?, people = ?, key_id = ? WHERE id = ?",
                 [(*_resealed(new, row[1], row[2]), new.key_id, row[0]) for row in rows],
@@ -64,6 +73,12 @@ def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:
         done += len(rows)
         progress(done)
     return done
+
+
+def _others(transaction: Transaction, key_id: str) -> list[Any]:
+    return transaction.all(
+        "SELECT id, body, people FROM raw_page WHERE key_id <> ? ORDER BY id LIMIT ?", (key_id, _BATCH)
+    )
 
 
 def _resealed(new: Keyring, body: bytes, people: bytes | None) -> tuple[bytes, bytes | None]:

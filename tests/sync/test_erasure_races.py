@@ -1,7 +1,8 @@
 """Raw pages written anew by a remap, an erasure or a change of the key, while another of them is at the same pages."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rig import KEY, MAPPING, START, Rig, write_mapping
 from upstream import Upstream
 
 from hub.errors import Outcome, StoreVersionError
-from hub.store import erasure
+from hub.store import erasure, write
 from hub.store.crypto import Keyring
 from hub.store.erasure import erase_person, find_person
 from hub.store.raw import open_page, people_of
@@ -36,6 +37,23 @@ def once_before(patch: pytest.MonkeyPatch, module: Any, name: str, action: Calla
         return called(*arguments)
 
     patch.setattr(module, name, racing)
+
+
+@contextmanager
+def in_the_middle_of_a_page(patch: pytest.MonkeyPatch, action: Callable[[], object]) -> Iterator[None]:
+    """Let somebody else begin something while the next page is being stored, shortly before its commit; waits for its end."""
+    with ThreadPoolExecutor(1) as pool:
+        begun: list[Future[object]] = []
+
+        def begin() -> None:
+            begun.append(pool.submit(action))
+            # Time enough to go wrong, were it not made to wait.
+            wait(begun, timeout=0.5)
+
+        once_before(patch, write, "append_changes", begin)
+        yield
+        assert begun
+        begun[0].result()
 
 
 def opened_by(key: bytes, rig: Rig, store_url: str) -> int:
@@ -111,6 +129,21 @@ def test_a_process_that_knows_both_keys_seals_nothing_with_the_former_one(
         with pytest.raises(StoreVersionError):
             erase_person(late, NAME, START)
         assert opened_by(OTHER_KEY, rig, store_url) == 1
+
+
+def test_a_rotation_does_not_end_before_a_page_that_is_being_stored(
+    rig: Rig, upstream: Upstream, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Keyring(OTHER_KEY, KEY)
+
+    def turn() -> None:
+        with closing(Store(store_url, both)) as other:
+            rotate(other, both, lambda count: None)
+
+    upstream.put("x", START - HOUR)
+    with in_the_middle_of_a_page(monkeypatch, turn):
+        rig.run()
+    assert opened_by(OTHER_KEY, rig, store_url) == 1
 
 
 def test_an_erasure_at_the_end_of_a_rotation_leaves_nothing_under_the_former_key(
