@@ -105,7 +105,7 @@ class Mortal(Store):
         self.die_at = 0
         self.committed = False
         self.dead = False
-        self.before_write: Callable[[int], None] = lambda number: None
+        self.before_write: Callable[[int], object] = lambda number: None
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

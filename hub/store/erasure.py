@@ -5,7 +5,7 @@ because it never held the person either.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,10 +19,19 @@ from hub.store.page import RawPage, Rewrite
 from hub.store.people import searchable
 from hub.store.raw import OpenPage, open_page
 from hub.store.rewrite import rewrite_page
-from hub.store.rotation import check_key, hold_key
+from hub.store.rotation import await_writers, check_key, hold_key
 from hub.store.store import ConflictError, Store, Transaction
 
-__all__ = ["Erased", "PersonPlace", "erase_person", "find_person", "obeying_erasure"]
+__all__ = [
+    "Erased",
+    "PersonPlace",
+    "erase_person",
+    "find_person",
+    "hold_erasures",
+    "marks_of_erased",
+    "obeying_erasure",
+    "obeying_rewrites",
+]
 
 _SHORTEST = 2
 _GONE = b"***"
@@ -53,7 +62,7 @@ def find_person(store: Store, text: str) -> list[PersonPlace]:
     places = [
         (number, index, people)
         for number in _pages_with(store, text)
-        for index, people in _matches(open_page(store, number).people, text)
+        for index, people in _matches(open_page(store, number).people, _named(text))
     ]
     with store.read() as transaction:
         found = transaction.all(
@@ -74,6 +83,8 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
         raise MisconfiguredError("this text is too short to mean one person", remedy="give the whole name or number")
     mark = _erasure_marks(store)
     with store.write() as transaction:
+        # Whoever is storing a page has looked at the marks already; what they store is found below.
+        await_writers(transaction)
         transaction.run("INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark(text), now))
     records = pages = 0
     for number in _pages_with(store, text):
@@ -82,45 +93,84 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
     return Erased(records, pages, _erase_quarantined(store, text))
 
 
-def obeying_erasure(store: Store, raw: RawPage) -> RawPage:
+def marks_of_erased(store: Store) -> Set[bytes]:
+    """The marks of everybody who was erased so far."""
+    with store.glance() as transaction:
+        return {row[0] for row in transaction.all("SELECT mark FROM erased")}
+
+
+def hold_erasures(transaction: Transaction, marks: Set[bytes]) -> None:
+    """For a transaction that holds the key: ConflictError if somebody was erased since these marks were read. Until the
+    transaction ends nobody will be."""
+    if transaction.one("SELECT count(*) FROM erased")[0] != len(marks):
+        raise ConflictError("a person was erased while this page was made", remedy="run the command again")
+
+
+def obeying_erasure(store: Store, raw: RawPage, marks: Set[bytes]) -> RawPage:
     """A page about to be stored, without the people who were erased before."""
-    with store.read() as transaction:
-        marks = {row[0] for row in transaction.all("SELECT mark FROM erased")}
     if not marks or not any(raw.people):
         return raw
-    mark = _erasure_marks(store)
     obeying = replace(raw, slices=list(raw.slices), people=list(raw.people))
-    for index, people in enumerate(raw.people):
-        hit = [person for person in people if any(mark(text) in marks for text in searchable(person))]
-        if hit:
-            _strike(obeying, index, hit)
+    for index, people in _matches(raw.people, _erased(store, marks)):
+        _strike(obeying, index, people)
     return obeying
+
+
+def obeying_rewrites(store: Store, rewrites: dict[int, Rewrite], marks: Set[bytes]) -> dict[int, Rewrite]:
+    """Raw pages about to be written anew, without the people who were erased before: a newer mapping may find them where the
+    former one did not look."""
+    if not marks:
+        return rewrites
+    obeying, erased = dict(rewrites), _erased(store, marks)
+    for number, rewrite in rewrites.items():
+        hits = list(_matches(rewrite.people, erased))
+        if hits:
+            page = open_page(store, number)
+            page.people = list(rewrite.people)
+            for index, people in hits:
+                _strike(page, index, people)
+            obeying[number] = Rewrite(rewrite.read, page.people, page.slices)
+    return obeying
+
+
+def _erased(store: Store, marks: Set[bytes]) -> Callable[[str], bool]:
+    """Tells whether a text is the name, phone, ID number or account of somebody who was erased."""
+    mark = _erasure_marks(store)
+    return lambda text: mark(text) in marks
+
+
+def _named(wanted: str) -> Callable[[str], bool]:
+    """Tells whether a text is this one, case and outer blanks left aside."""
+    plain = wanted.strip().upper()
+    return lambda text: text.strip().upper() == plain
 
 
 def _pages_with(store: Store, text: str) -> list[int]:
     """Raw pages that name somebody so. The people of every page are opened for it, two seconds for a million: nothing lies
     in the store by which somebody could be found without its key."""
+    named = _named(text)
     with store.read() as transaction:
         return [
             row[0]
             for batch in transaction.stream("SELECT id, people FROM raw_page WHERE people IS NOT NULL", size=200)
             for row in batch
-            if any(_matches(store.keyring.open(row[1], "people", list[list[PersonRecord]]), text))
+            if any(_matches(store.keyring.open(row[1], "people", list[list[PersonRecord]]), named))
         ]
 
 
-def _matches(people_of_page: list[list[PersonRecord]], text: str) -> Iterator[tuple[int, list[PersonRecord]]]:
-    """Those who have this name, phone, ID number or account, with their record's place in the page."""
-    wanted = text.strip().upper()
+def _matches(
+    people_of_page: list[list[PersonRecord]], wanted: Callable[[str], bool]
+) -> Iterator[tuple[int, list[PersonRecord]]]:
+    """Those whose name, phone, ID number or account is wanted, with their record's place in the page."""
     for index, people in enumerate(people_of_page):
-        hit = [person for person in people if wanted in (item.strip().upper() for item in searchable(person))]
+        hit = [person for person in people if any(map(wanted, searchable(person)))]
         if hit:
             yield index, hit
 
 
 def _strike_person(page: OpenPage, text: str) -> int:
     """Take this person out of every record of a page; of how many."""
-    hits = list(_matches(page.people, text))
+    hits = list(_matches(page.people, _named(text)))
     for index, people in hits:
         _strike(page, index, people)
     return len(hits)

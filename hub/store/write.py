@@ -10,7 +10,7 @@ import msgspec
 
 from hub.errors import FencedError
 from hub.mapping.columns import MAPPED_COLUMNS
-from hub.store.erasure import obeying_erasure
+from hub.store.erasure import hold_erasures, marks_of_erased, obeying_erasure, obeying_rewrites
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
@@ -34,15 +34,19 @@ _MATCH = ("key", "revision", "raw_page")
 def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
     """Commit one page; the feed's new head, 0 if the page changes nothing. FencedError if the lease is lost, ConflictError if
     rows moved meanwhile."""
-    sealed = _sealed(store, obeying_erasure(store, page.raw))
+    touches_people = bool(page.raw.slices or page.rewrites)
+    marks = marks_of_erased(store) if touches_people else frozenset()
+    sealed = _sealed(store, obeying_erasure(store, page.raw, marks))
+    rewrites = obeying_rewrites(store, page.rewrites, marks)
     with store.write() as transaction:
         hold_lease(transaction, lease, page.now)
-        if page.raw.slices or page.rewrites:
+        if touches_people:
             hold_key(store, transaction)
+            hold_erasures(transaction, marks)
         raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
         keys = _write_new(transaction, page, raw_page)
         _write_updates(transaction, page, raw_page, keys)
-        for number, rewrite in page.rewrites.items():
+        for number, rewrite in rewrites.items():
             rewrite_page(store, transaction, number, rewrite)
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)

@@ -27,10 +27,10 @@ DEFECTS = (
     Defect(
         "checkpoint before data",
         "hub/store/write.py",
-        "    with store.write() as transaction:\n        hold_lease(transaction, lease, page.now)\n        if page.raw",
+        "    with store.write() as transaction:\n        hold_lease(transaction, lease, page.now)\n        if touches",
         "    with store.write() as transaction:\n        if page.state is not None:\n"
         "            put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)\n"
-        "    with store.write() as transaction:\n        hold_lease(transaction, lease, page.now)\n        if page.raw",
+        "    with store.write() as transaction:\n        hold_lease(transaction, lease, page.now)\n        if touches",
         (KILLED,),
     ),
     Defect(

@@ -1,4 +1,4 @@
-"""Raw pages written anew by a remap, an erasure or a change of the key, while another of them is at the same pages."""
+"""A sync, a remap, an erasure or a change of the key, while another of them is at the same raw pages."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import KEY, MAPPING, START, Rig, write_mapping
+from rig import KEY, MAPPING, START, Mortal, Rig, write_mapping
 from upstream import Upstream
 
 from hub.errors import Outcome, StoreVersionError
 from hub.store import erasure, write
 from hub.store.crypto import Keyring
 from hub.store.erasure import erase_person, find_person
-from hub.store.raw import open_page, people_of
+from hub.store.raw import open_page, people_of, raw_of
 from hub.store.rotation import rotate
 from hub.store.store import Store
 from hub.sync import remap as remapping
@@ -221,3 +221,52 @@ def test_batches_of_a_remap_share_a_page(
     assert (result.run.outcome, result.run.pages) == (Outcome.OK, 2)
     for (identity,) in rig.all("SELECT id FROM incident"):
         assert people_of(rig.store, identity) == [{"role": "reporter", "account": PHONE}]
+
+
+def test_a_remap_does_not_bring_erased_people_back(rig: Rig, upstream: Upstream, tmp_path: Path) -> None:
+    """The former mapping did not look where the newer one finds them; their words go from the raw record too."""
+    erase_person(rig.store, NAME, START)
+    upstream.put("x", START - HOUR, who=OTHER, helper=NAME)
+    rig.run()
+    rig.mappings = write_mapping(
+        tmp_path / "newer", MAPPING + '[[people]]\nname = { path = "helper", optional = true }\n'
+    )
+    assert remap(rig.store, rig.job, "me").run.outcome is Outcome.OK
+    assert find_person(rig.store, NAME) == []
+    [(identity,)] = rig.all("SELECT id FROM incident")
+    assert people_of(rig.store, identity) == [{"role": "reporter", "name": OTHER}, {"role": "erased"}]
+    record = raw_of(rig.store, identity)
+    assert record is not None
+    assert NAME.encode() not in record.raw
+
+
+@pytest.mark.parametrize("place", range(1, 7))
+def test_whoever_is_erased_while_a_page_is_made_is_not_stored(
+    rig: Rig, upstream: Upstream, store_url: str, place: int
+) -> None:
+    """The erasure comes before each write transaction of a run in turn, so also after the page was rid of the erased."""
+    upstream.put("x", START - HOUR, who=NAME, phone=PHONE)
+    assert isinstance(rig.store, Mortal)
+    rig.store.live()
+    with closing(Store(store_url, Keyring(KEY))) as other:
+        rig.store.before_write = lambda number: number == place and erase_person(other, NAME, START)
+        assert rig.run().outcome is Outcome.OK
+        rig.store.before_write = lambda number: None
+        if rig.store.writes < place:
+            erase_person(other, NAME, START)
+    assert rig.all("SELECT count(*) FROM erased") == [(1,)]
+    assert find_person(rig.store, NAME) == []
+    rig.check()
+
+
+def test_an_erasure_finds_a_page_that_is_being_stored(
+    rig: Rig, upstream: Upstream, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase() -> int:
+        with closing(Store(store_url, Keyring(KEY))) as other:
+            return erase_person(other, NAME, START).records
+
+    upstream.put("x", START - HOUR, who=NAME)
+    with in_the_middle_of_a_page(monkeypatch, erase):
+        assert rig.run().outcome is Outcome.OK
+    assert find_person(rig.store, NAME) == []
