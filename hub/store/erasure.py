@@ -4,13 +4,13 @@ Incidents hold nothing of people: mapping masks what it knows of them in free te
 because it never held the person either.
 """
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-
-import msgspec
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 _SHORTEST = 2
+#: JSON as a text in JSON as a text in JSON.
+_NESTED = 3
+_ESCAPE = re.compile(r"(?<=\\u)[0-9a-f]{4}")
 _GONE = b"***"
 _ERASED: PersonRecord = {"role": "erased"}
 
@@ -187,14 +190,22 @@ def _strike(page: OpenPage | RawPage, index: int, people: list[PersonRecord]) ->
 
 
 def _without(raw: bytes, text: str) -> bytes:
-    """The bytes without the text, however JSON wrote it."""
+    """The bytes without the text, however JSON wrote it, also JSON that is itself a text in JSON."""
     if len(text) < _SHORTEST:
         return raw
-    plain = msgspec.json.encode(text)[1:-1]
-    escaped = "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in plain.decode()).encode()
-    for form in {plain, escaped, escaped.upper().replace(b"\\U", b"\\u"), text.encode()}:
-        raw = raw.replace(form, _GONE)
+    # The longest first: a shorter one may be the end of it, and would leave its backslash behind.
+    for form in sorted(_forms(text), key=len, reverse=True):
+        raw = raw.replace(form.encode(), _GONE)
     return raw
+
+
+def _forms(text: str) -> set[str]:
+    forms = {text}
+    for _ in range(_NESTED):
+        plain = {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
+        escaped = {json.dumps(form)[1:-1] for form in forms}
+        forms |= plain | escaped | {_ESCAPE.sub(lambda found: found[0].upper(), form) for form in escaped}
+    return forms
 
 
 def _strike_stored(store: Store, number: int, strike: Callable[[OpenPage], int]) -> int:

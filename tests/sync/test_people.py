@@ -1,5 +1,6 @@
 """People: sealed in the database, found and erased for good, and the key that seals them changed under way."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -77,6 +78,22 @@ def test_erased_from_quarantine(rig: Rig, upstream: Upstream, escaped: bool) -> 
     )
     rig.run()
     assert erase_person(rig.store, NAME, START).quarantined == 1
+
+
+@pytest.mark.parametrize("name", [NAME, "寅A", "𠮷野", 'A"\\寅'])
+@pytest.mark.parametrize("inner", [False, True], ids=["UTF-8", "escapes"])
+@pytest.mark.parametrize("outer", [False, True], ids=["in UTF-8", "in escapes"])
+def test_erased_from_json_that_is_a_text_in_json(
+    rig: Rig, upstream: Upstream, name: str, inner: bool, outer: bool
+) -> None:
+    within = json.dumps({"said": f"call {name}"}, ensure_ascii=inner)
+    raw = json.dumps({"id": "x", "at": START - HOUR, "who": name, "more": within}, ensure_ascii=outer).encode()
+    upstream.records.append({"id": "x", "at": START - HOUR, "raw": raw})
+    rig.run()
+    assert erase_person(rig.store, name, START).records == 1
+    record = raw_of(rig.store, identity(rig, "x"))
+    assert record is not None
+    assert json.loads(json.loads(record.raw)["more"]) == {"said": "call ***"}
 
 
 def test_a_text_too_short_is_refused(rig: Rig) -> None:
