@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
@@ -21,6 +21,7 @@ from hub.store.raw import OpenPage, open_page
 from hub.store.rewrite import rewrite_page
 from hub.store.rotation import await_writers, check_key, hold_key
 from hub.store.store import ConflictError, Store, Transaction
+from hub.store.texts import texts_of
 
 __all__ = [
     "Erased",
@@ -64,7 +65,7 @@ def find_person(store: Store, text: str) -> list[PersonPlace]:
     """Every record in which a person has exactly this name, phone, ID number or account (case and outer blanks left aside)."""
     places = [
         (number, index, people)
-        for number in _pages_with(store, text)
+        for number in _pages_with(store, _named(text))
         for index, people in _matches(open_page(store, number).people, _named(text))
     ]
     with store.read() as transaction:
@@ -89,11 +90,12 @@ def erase_person(store: Store, text: str, now: int) -> Erased:
         # Whoever is storing a page has looked at the marks already; what they store is found below.
         await_writers(transaction)
         transaction.run("INSERT INTO erased (mark, at) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark(text), now))
+    quarantined = _erase_quarantined(store, text)
     records = pages = 0
-    for number in _pages_with(store, text):
-        struck = _strike_stored(store, number, partial(_strike_person, text=text))
+    for number in _pages_with(store, _named(text), or_unknown=True):
+        struck = _strike_stored(store, number, partial(_strike_person, wanted=_named(text)))
         records, pages = records + struck, pages + (struck > 0)
-    return Erased(records, pages, _erase_quarantined(store, text))
+    return Erased(records, pages, quarantined)
 
 
 def marks_of_erased(store: Store) -> Set[bytes]:
@@ -111,11 +113,10 @@ def hold_erasures(transaction: Transaction, marks: Set[bytes]) -> None:
 
 def obeying_erasure(store: Store, raw: RawPage, marks: Set[bytes]) -> RawPage:
     """A page about to be stored, without the people who were erased before."""
-    if not marks or not any(raw.people):
+    if not marks or not raw.slices:
         return raw
     obeying = replace(raw, slices=list(raw.slices), people=list(raw.people))
-    for index, people in _matches(raw.people, _erased(store, marks)):
-        _strike(obeying, index, people)
+    _strike_person(obeying, _erased(store, marks))
     return obeying
 
 
@@ -139,7 +140,8 @@ def obeying_rewrites(store: Store, rewrites: dict[int, Rewrite], marks: Set[byte
 def _erased(store: Store, marks: Set[bytes]) -> Callable[[str], bool]:
     """Tells whether a text is the name, phone, ID number or account of somebody who was erased."""
     mark = _erasure_marks(store)
-    return lambda text: mark(text) in marks
+    # Records without people are asked word by word, and names of fields are in each of them.
+    return cache(lambda text: mark(text) in marks)
 
 
 def _named(wanted: str) -> Callable[[str], bool]:
@@ -148,16 +150,22 @@ def _named(wanted: str) -> Callable[[str], bool]:
     return lambda text: text.strip().upper() == plain
 
 
-def _pages_with(store: Store, text: str) -> list[int]:
-    """Raw pages that name somebody so. The people of every page are opened for it, two seconds for a million: nothing lies
-    in the store by which somebody could be found without its key."""
-    named = _named(text)
+def _pages_with(store: Store, wanted: Callable[[str], bool], *, or_unknown: bool = False) -> list[int]:
+    """Raw pages that name who is wanted, or that have records whose people are not known. The people of every page are opened for
+    it, two seconds for a million: nothing lies in the store by which somebody could be found without its key."""
+
+    def searched(sealed: bytes | None) -> bool:
+        if sealed is None:
+            return or_unknown
+        people = store.keyring.open(sealed, "people", list[list[PersonRecord]])
+        return (or_unknown and not all(people)) or any(_matches(people, wanted))
+
     with store.read() as transaction:
         return [
             row[0]
-            for batch in transaction.stream("SELECT id, people FROM raw_page WHERE people IS NOT NULL", size=200)
+            for batch in transaction.stream("SELECT id, people FROM raw_page", size=200)
             for row in batch
-            if any(_matches(store.keyring.open(row[1], "people", list[list[PersonRecord]]), named))
+            if searched(row[1])
         ]
 
 
@@ -171,12 +179,20 @@ def _matches(
             yield index, hit
 
 
-def _strike_person(page: OpenPage, text: str) -> int:
-    """Take this person out of every record of a page; of how many."""
-    hits = list(_matches(page.people, _named(text)))
+def _strike_person(page: OpenPage | RawPage, wanted: Callable[[str], bool]) -> int:
+    """Take who is wanted out of every record of a page; of how many. A record whose people are not known (a withdrawal, one in
+    quarantine) loses every text that is wanted as a whole."""
+    hits = list(_matches(page.people, wanted))
     for index, people in hits:
         _strike(page, index, people)
-    return len(hits)
+    struck = len(hits)
+    for index, people in enumerate(page.people):
+        if not people:
+            texts = set(filter(wanted, texts_of(page.slices[index])))
+            for text in texts:
+                page.slices[index] = _without(page.slices[index], text.strip())
+            struck += bool(texts)
+    return struck
 
 
 def _strike(page: OpenPage | RawPage, index: int, people: list[PersonRecord]) -> None:

@@ -93,7 +93,7 @@ DEFECTS = (
     Defect(
         "an erased person comes back with the next sync",
         "hub/store/erasure.py",
-        "    if not marks or not any(raw.people):",
+        "    if not marks or not raw.slices:",
         "    if True:",
         (PEOPLE,),
     ),

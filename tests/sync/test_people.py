@@ -12,6 +12,7 @@ from hub.errors import MisconfiguredError, Outcome, StoreError, StoreVersionErro
 from hub.store.crypto import Keyring
 from hub.store.erasure import erase_person, find_person
 from hub.store.migrate import check_schema
+from hub.store.quarantine import list_quarantine, quarantined_raw
 from hub.store.raw import people_of, raw_of
 from hub.store.rotation import key_of, rotate
 from hub.store.store import Store
@@ -78,6 +79,69 @@ def test_erased_from_quarantine(rig: Rig, upstream: Upstream, escaped: bool) -> 
     )
     rig.run()
     assert erase_person(rig.store, NAME, START).quarantined == 1
+
+
+def withdraw(rig: Rig, upstream: Upstream) -> None:
+    """A record of a log, and its end with all its words; of ends only the key is read."""
+    rig.shape(log=True, complete=False, operation="op", deletes=("d",))
+    upstream.put("gone", START - HOUR, op="i")
+    rig.run()
+    upstream.put("gone", START - HOUR + 1, op="d", who=NAME, title=f"{NAME}'s call", more={"phone": PHONE})
+    rig.run()
+
+
+def test_erased_from_withdrawals(rig: Rig, upstream: Upstream) -> None:
+    withdraw(rig, upstream)
+    erased = erase_person(rig.store, f" {NAME}", START)
+    assert (erased.records, erased.pages, erased.quarantined) == (1, 1, 0)
+    assert erase_person(rig.store, NAME, START).records == 0
+    record = raw_of(rig.store, identity(rig, "gone"))
+    assert record is not None
+    assert json.loads(record.raw)["title"] == "***'s call"
+    assert PHONE.encode() in record.raw, "nothing says whose it is"
+
+
+def test_later_withdrawals_do_not_bring_them_back(rig: Rig, upstream: Upstream) -> None:
+    erase_person(rig.store, NAME, START)
+    erase_person(rig.store, PHONE, START)
+    withdraw(rig, upstream)
+    record = raw_of(rig.store, identity(rig, "gone"))
+    assert record is not None
+    assert json.loads(record.raw)["who"] == "***"
+    assert json.loads(record.raw)["more"] == {"phone": "***"}
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        f'"who": "{NAME}"',
+        f'"who": "{NAME.encode("unicode_escape").decode()}"',
+        f'"who": "{{\\"name\\": \\"{NAME}\\"}}"',
+        f'"half": "\\ud83d", "who": ["{NAME}"]',
+        f'"who": "{NAME}", broken',
+        f'"who": {NAME}',
+    ],
+    ids=["UTF-8", "escapes", "JSON in JSON", "beside half a character", "not JSON", "not quoted"],
+)
+def test_what_comes_to_quarantine_later_is_without_them(rig: Rig, upstream: Upstream, who: str) -> None:
+    erase_person(rig.store, NAME, START)
+    bad = f'{{"id": "bad", "at": "x", "subject": "{NAME}的店", {who}}}'.encode()
+    upstream.records.append({"id": "bad", "at": START - HOUR, "raw": bad})
+    rig.run()
+    [row] = list_quarantine(rig.store)
+    kept = quarantined_raw(rig.store, row.id).raw
+    assert b"***" in kept
+    assert NAME.encode() not in kept
+    assert NAME.encode("unicode_escape") not in kept
+
+
+def test_records_without_people_keep_what_only_contains_an_erased_name(rig: Rig, upstream: Upstream) -> None:
+    erase_person(rig.store, NAME, START)
+    upstream.put("x", START - HOUR, subject=f"{NAME}的店")
+    rig.run()
+    rig.check_raw()
+    erase_person(rig.store, NAME, START)
+    rig.check_raw()
 
 
 @pytest.mark.parametrize("name", [NAME, "寅A", "𠮷野", 'A"\\寅'])
