@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from hub.errors import EnvelopeError
-from hub.source.paging import Ask, Ends, Turned
+from hub.source.paging import Ask, Ends, Turned, check_depth
 from hub.source.stream import Position
 
 __all__ = ["Keyset"]
@@ -53,6 +53,7 @@ class Keyset:
         following = None if self._ended(number, page) else self._following(position, number, page)
         leaves_run = number > self.first and (following is None or following["page"] == self.first)
         if not leaves_run or position["run"] == position.get("former") or position.get("rereads", 0) >= self.rereads:
+            check_depth(position, page, (number - self.first) * self.per_page + page.count)
             return following
         again = {"page": self.first, "former": position["run"], "rereads": position.get("rereads", 0) + 1}
         return again | _kept(position, "since")
@@ -75,6 +76,8 @@ class Keyset:
             return {"since": target.isoformat(), "page": self.first, "digest": page.digest}
         run = hashlib.blake2b((position.get("run", "") + page.digest).encode(), digest_size=8).hexdigest()
         counted = {"page": number + 1, "digest": page.digest, "run": run}
+        if page.count >= self.per_page:
+            counted["full"] = True
         return counted | _kept(position, "since", "former", "rereads")
 
     def _target(self, page: Turned) -> datetime | None:

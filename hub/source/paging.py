@@ -12,7 +12,18 @@ from hub.source.envelope import Split
 from hub.source.rows import TextRows, ends_of
 from hub.source.stream import Position
 
-__all__ = ["Ask", "CursorToken", "Ends", "NextLink", "Offset", "OnePage", "PageNumber", "Paging", "Turned"]
+__all__ = [
+    "Ask",
+    "CursorToken",
+    "Ends",
+    "NextLink",
+    "Offset",
+    "OnePage",
+    "PageNumber",
+    "Paging",
+    "Turned",
+    "check_depth",
+]
 
 Ends = Literal["short", "empty"]
 """What the last page looks like: shorter than asked for, or empty. "empty" costs a request and is safe where a source
@@ -115,12 +126,12 @@ class PageNumber(_NoticesRepeats):
     def after(self, position: Position, page: Turned) -> Position | None:
         read = position.get("read", 0) + page.count
         if not _last(page, read, self.per_page, self.ends):
-            return _kept(position, page) | {"page": position.get("page", self.first) + 1, "read": read}
-        return (
-            {"page": self.first, "restarts": position.get("restarts", 0) + 1}
-            if _moved(position, page, read) and position.get("restarts", 0) < self.restarts
-            else None
-        )
+            kept = _kept(position, page, self.per_page)
+            return kept | {"page": position.get("page", self.first) + 1, "read": read}
+        if _moved(position, page, read) and position.get("restarts", 0) < self.restarts:
+            return {"page": self.first, "restarts": position.get("restarts", 0) + 1}
+        check_depth(position, page, read)
+        return None
 
     def steady(self, position: Position, page: Turned) -> bool:
         return not _moved(position, page, position.get("read", 0) + page.count)
@@ -142,12 +153,11 @@ class Offset(_NoticesRepeats):
     def after(self, position: Position, page: Turned) -> Position | None:
         read = position.get("offset", 0) + page.count
         if not _last(page, read, self.per_page, self.ends):
-            return _kept(position, page) | {"offset": read}
-        return (
-            {"offset": 0, "restarts": position.get("restarts", 0) + 1}
-            if _moved(position, page, read) and position.get("restarts", 0) < self.restarts
-            else None
-        )
+            return _kept(position, page, self.per_page) | {"offset": read}
+        if _moved(position, page, read) and position.get("restarts", 0) < self.restarts:
+            return {"offset": 0, "restarts": position.get("restarts", 0) + 1}
+        check_depth(position, page, read)
+        return None
 
     def steady(self, position: Position, page: Turned) -> bool:
         return not _moved(position, page, position.get("offset", 0) + page.count)
@@ -223,11 +233,29 @@ def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
     return ends == "short" and page.count < per_page
 
 
-def _kept(position: Position, page: Turned) -> Position:
-    """What goes along from page to page: this page's digest, the total of the first one, the restarts so far."""
+def check_depth(position: Position, page: Turned, read: int) -> None:
+    """Raise where a source serves only to a depth: behind a full page nothing more comes, although more is counted.
+
+    Behind a short page it is the total that is too high: nothing is missing then.
+    """
+    # Behind its depth a source may count nothing at all; what it counted before still stands.
+    total = page.split.total or position.get("total", 0)
+    if page.count == 0 and position.get("full") and read < total:
+        raise EnvelopeError(
+            "the source ends after {read} rows although it counts {total}",
+            read=read,
+            total=total,
+            remedy="narrow the window: a span, or a smaller step of the backfill",
+        )
+
+
+def _kept(position: Position, page: Turned, per_page: int) -> Position:
+    """What goes along from page to page: this page's digest and whether it was full, the total of the first one, the
+    restarts so far."""
     total = position.get("total", page.split.total)
     restarts = {"restarts": position["restarts"]} if "restarts" in position else {}
-    return {"digest": page.digest, **({} if total is None else {"total": total}), **restarts}
+    full = {"full": True} if page.count >= per_page else {}
+    return {"digest": page.digest, **full, **({} if total is None else {"total": total}), **restarts}
 
 
 def _moved(position: Position, page: Turned, read: int) -> bool:

@@ -307,3 +307,38 @@ def test_a_true_total_ends_a_first_page_that_is_not_full(way: str, count: int, r
     source = Source(times(*range(count)), total=True)
     assert len(set(source.read(WAYS[way]))) == count
     assert source.requests <= requests
+
+
+class ServesToADepth(Source):
+    """Nothing comes from behind page `depth`, whatever it counts."""
+
+    depth = 3
+
+    def _page(self, paging: Paging, position: Position) -> Turned:
+        page, ask = super()._page(paging, position), paging.ask(position)
+        number = ask.params["page"] if "page" in ask.params else ask.params["offset"] // ask.params["limit"] + 1
+        return page if number <= self.depth else replace(page, split=Split([], page.split.total))
+
+
+@pytest.mark.parametrize("paging", [PageNumber(per_page=10), Offset(per_page=10), Keyset(per_page=10)])
+def test_a_source_that_serves_only_to_a_depth_is_not_taken_for_read(paging: Paging) -> None:
+    with pytest.raises(EnvelopeError, match="ends after 30 rows although it counts 75"):
+        ServesToADepth(times(*[7] * 75), total=True).read(paging)
+
+
+def test_a_depth_is_noticed_where_nothing_is_counted_behind_it() -> None:
+    for paging in (PageNumber(per_page=2, restarts=0), Offset(per_page=2, restarts=0)):
+        position = paging.after({}, Turned(Split([b"1", b"2"], 9)))
+        assert position is not None
+        with pytest.raises(EnvelopeError, match="counts 9"):
+            paging.after(position, Turned(Split([], 0)))
+
+
+@pytest.mark.parametrize("paging", [PageNumber(per_page=10), Offset(per_page=10), Keyset(per_page=10)])
+def test_a_total_that_is_too_high_behind_a_short_page_ends_the_reading(paging: Paging) -> None:
+    class CountsTooMany(Source):
+        def _page(self, paging: Paging, position: Position) -> Turned:
+            page = super()._page(paging, position)
+            return replace(page, split=replace(page.split, total=75))
+
+    assert set(CountsTooMany(times(*[7] * 23)).read(paging)) == set(range(1, 24))

@@ -1,0 +1,57 @@
+"""What a run says of a reading that the source cut short or sent in disorder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rig import START, Rig
+
+from hub.errors import Outcome
+from hub.source import Endpoint, Envelope, PageNumber, RestTransport, SourceContext
+from hub.store.tokens import StoredFiles, StoredTokens
+from hub.sync.result import RunResult
+
+MINUTE = 60_000
+Rows = list[dict[str, Any]]
+
+
+def read(
+    rig: Rig, folder: Path, endpoint: Endpoint, serve: Callable[[httpx.QueryParams], tuple[int, Rows]]
+) -> RunResult:
+    """One run over a source that serves a total and rows for what it is asked."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        total, rows = serve(request.url.params)
+        return httpx.Response(200, text=json.dumps({"total": total, "rows": rows}))
+
+    context = SourceContext(
+        source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, rig.key),
+        transport=httpx.MockTransport(answer), base_folder=folder,
+    )  # fmt: skip
+    rig.transport = RestTransport("http://upstream", context)
+    rig.shape(endpoint=endpoint, complete=False)
+    try:
+        return rig.run()
+    finally:
+        rig.transport.close()
+
+
+def row(number: int, minutes: int) -> dict[str, Any]:
+    return {"id": number, "at": START - 100 * MINUTE + minutes * MINUTE, "title": str(number)}
+
+
+def test_a_source_that_serves_only_to_a_depth_is_not_read_with_ok(rig: Rig, tmp_path: Path) -> None:
+    """75 rows, the newest first; behind page 3 every page is empty."""
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        page = int(asked["page"])
+        return 75, [row(75 - at, 75 - at) for at in range((page - 1) * 10, page * 10)] if page <= 3 else []
+
+    endpoint = Endpoint(path="/l", paging=PageNumber(per_page=10), envelope=Envelope(rows="rows", total="total"))
+    result = read(rig, tmp_path, endpoint, serve)
+    assert result.outcome is Outcome.FAILED
+    assert "ends after 30 rows although it counts 75" in str(result.error)
+    assert len(rig.living()) == 30
+    assert result.cursor is None
