@@ -24,7 +24,8 @@ class Keyset:
     """`page`/`size` parameters inside a window that begins where the last page ended.
 
     The source must sort ascending by the stream's cursor (`Endpoint.sort` asks for it). While a whole page shares one
-    time, pages are counted inside it. A row that leaves such a run moves the others up, past us; so a run of several
+    time, pages are counted inside it; so they are from a page on whose times fall somewhere, because rows behind it may
+    be older than its last one. A row that leaves such a run moves the others up, past us; so a run of several
     pages is read until two readings of it agree, at most `rereads` times more.
     """
 
@@ -71,37 +72,45 @@ class Keyset:
         return self.ends == "short" and page.count < self.per_page
 
     def _following(self, position: Position, number: int, page: Turned) -> Position:
-        target = self._target(page)
+        times = _plausible(page)
+        # Behind a page in disorder a page may ascend by chance: pages are counted to the end of the window.
+        unsorted = position.get("unsorted", False) or _fall(times)
+        target = None if unsorted else _target(times)
         if target is not None and (page.since is None or target > page.since):
             return {"since": target.isoformat(), "page": self.first, "digest": page.digest}
         run = hashlib.blake2b((position.get("run", "") + page.digest).encode(), digest_size=8).hexdigest()
         counted = {"page": number + 1, "digest": page.digest, "run": run}
         if page.count >= self.per_page:
             counted["full"] = True
+        if unsorted:
+            counted["unsorted"] = True
         return counted | _kept(position, "since", "former", "rereads")
 
-    def _target(self, page: Turned) -> datetime | None:
-        """Where the window may begin anew: the time of the last row that has a plausible one; None to count pages.
 
-        Plausible is readable and not ahead of the source's clock. A page of one time gives None, and so does one whose
-        last row is older than its first: that row is odd, unless the page as a whole is not ascending (EnvelopeError).
-        """
-        limit = page.clock + _AHEAD if page.clock else None
-        times = (page.cursor(row) for row in reversed(page.split.rows))
-        last = next((time for time in times if time is not None and (limit is None or time <= limit)), None)
-        first = next((time for time in map(page.cursor, page.split.rows) if time is not None), None)
-        if last is None or first is None or first == last:
-            return None
-        if last < first:
-            known = [time for time in map(page.cursor, page.split.rows) if time is not None]
-            falling = sum(later < earlier for earlier, later in pairwise(known))
-            if 2 * falling >= len(known) - 1:
-                raise EnvelopeError(
-                    "the rows of a page are not in ascending order of the cursor",
-                    remedy="check the sort parameters, or page without keyset",
-                )
-            return None
-        return last
+def _plausible(page: Turned) -> list[datetime]:
+    """The times of the rows that have one and are not ahead of the source's clock."""
+    limit = page.clock + _AHEAD if page.clock else None
+    times = map(page.cursor, page.split.rows)
+    return [time for time in times if time is not None and (limit is None or time <= limit)]
+
+
+def _fall(times: list[datetime]) -> bool:
+    """Whether the times fall anywhere. EnvelopeError if most of them do and the last is before the first: such a page
+    is sorted in another way."""
+    falling = sum(later < earlier for earlier, later in pairwise(times))
+    if falling and times[-1] < times[0] and 2 * falling >= len(times) - 1:
+        raise EnvelopeError(
+            "the rows of a page are not in ascending order of the cursor",
+            remedy="check the sort parameters, or page without keyset",
+        )
+    return falling > 0
+
+
+def _target(times: list[datetime]) -> datetime | None:
+    """Where the window may begin anew: the time of the last row; None to count pages, where all share one time."""
+    if not times or times[0] == times[-1]:
+        return None
+    return times[-1]
 
 
 def _kept(position: Position, *keys: str) -> Position:

@@ -72,8 +72,8 @@ DEFECTS = (
     Defect(
         "> for >= at the edge of a keyset page",
         "hub/source/keyset.py",
-        "        if last is None or first is None or first == last:\n            return None",
-        "        if last is None or first is None:\n            return None\n        last += timedelta(seconds=1)",
+        "    if not times or times[0] == times[-1]:\n        return None\n    return times[-1]",
+        "    return times[-1] + timedelta(seconds=1) if times else None",
         (PAGING,),
     ),
     Defect(

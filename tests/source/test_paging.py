@@ -171,6 +171,30 @@ def test_keyset_does_not_trust_an_odd_last_row(odd: dict[str, Any]) -> None:
     assert following.get("since", START.isoformat()) <= (START + timedelta(seconds=3)).isoformat()
 
 
+class ById(Source):
+    """Filters by time as asked, but sends its rows by id."""
+
+    def _page(self, paging: Paging, position: Position) -> Turned:
+        page, ask = super()._page(paging, position), paging.ask(position)
+        low = int((ask.since - START).total_seconds()) if ask.since else -(10**9)
+        found = [row for row in sorted(self.rows) if row[1] >= low]
+        start = (int(ask.params["page"]) - 1) * int(ask.params["size"])
+        return replace(page, split=Split([*map(raw, found[start : start + int(ask.params["size"])])]))
+
+
+def test_keyset_counts_pages_from_a_page_on_that_falls() -> None:
+    """Behind a page that ascends by chance, rows are still to come that are older than its last one."""
+    seconds = (1, 9, 2, 12, 3, 14, 4, 16, 20, 5, 6, 30, 7)
+    assert set(ById(times(*seconds)).read(Keyset(per_page=3))) == set(range(1, len(seconds) + 1))
+
+
+@pytest.mark.parametrize("seconds", [(1, 9, 2, 10), (1, 0, 2, 3), (5, 1, 2, 5)], ids=str)
+def test_keyset_does_not_jump_over_a_page_that_falls_somewhere(seconds: tuple[int, ...]) -> None:
+    following = Keyset(per_page=4).after({}, Turned(Split([*map(raw, times(*seconds))]), cursor=cursor))
+    assert following is not None
+    assert (following["page"], following.get("since")) == (2, None)
+
+
 def test_keyset_counts_pages_when_no_row_has_a_time() -> None:
     page = Turned(Split([b"{}", b"{}", b"{}"]), cursor=cursor)
     following = Keyset(per_page=3).after({}, page)

@@ -9,7 +9,7 @@ import httpx
 from rig import START, Rig
 
 from hub.errors import Outcome
-from hub.source import Endpoint, Envelope, PageNumber, RestTransport, SourceContext
+from hub.source import Endpoint, Envelope, Keyset, PageNumber, RestTransport, SourceContext, WindowParams
 from hub.store.tokens import StoredFiles, StoredTokens
 from hub.sync.result import RunResult
 
@@ -55,3 +55,20 @@ def test_a_source_that_serves_only_to_a_depth_is_not_read_with_ok(rig: Rig, tmp_
     assert "ends after 30 rows although it counts 75" in str(result.error)
     assert len(rig.living()) == 30
     assert result.cursor is None
+
+
+def test_a_source_that_ignores_the_order_is_read_whole(rig: Rig, tmp_path: Path) -> None:
+    """It filters by time of change, but sends rows by id; changes of old records lie between."""
+    rows = [row(number, at) for number, at in enumerate([1, 9, 2, 12, 3, 14, 4, 16, 20], 1)]
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        since, page = int(asked.get("since", 0)), int(asked["page"])
+        found = [one for one in rows if one["at"] >= since]
+        return len(found), found[(page - 1) * 3 : page * 3]
+
+    endpoint = Endpoint(
+        path="/l", paging=Keyset(per_page=3), envelope=Envelope(rows="rows", total="total"),
+        window=WindowParams(since="since", format="epoch_ms"),
+    )  # fmt: skip
+    result = read(rig, tmp_path, endpoint, serve)
+    assert (result.outcome, len(rig.living())) == (Outcome.OK, len(rows))
