@@ -68,7 +68,8 @@ class Keyset:
         read = (number - self.first) * self.per_page + page.count
         if total is not None and read <= total:
             # On a full first page the total may be a count of the page, not of the window: one more question tells.
-            return read == total and not read == page.count == self.per_page
+            # Where pages are cut in silence, any first page is full.
+            return read == total and not (read == page.count and (self.ends == "empty" or page.count == self.per_page))
         return self.ends == "short" and page.count < self.per_page
 
     def _following(self, position: Position, number: int, page: Turned) -> Position:

@@ -227,8 +227,9 @@ def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
             raise EnvelopeError("the page is empty although the source counts {total} rows", total=page.split.total)
         return True
     if page.split.total is not None and read <= page.split.total:
-        # On a full first page the total may be a count of the page, not of the window: one more question tells.
-        return read == page.split.total and not read == page.count == per_page
+        # On a full first page the total may be a count of the page, not of the window: one more question tells. Where
+        # pages are cut in silence, any first page is full.
+        return read == page.split.total and not (read == page.count and (ends == "empty" or page.count == per_page))
     # No total, or one that lies: more rows came than it counts, so it cannot say that these were the last.
     return ends == "short" and page.count < per_page
 

@@ -325,7 +325,17 @@ def test_a_total_of_the_page_hides_nothing(way: str, count: int) -> None:
     assert set(source.read(WAYS[way])) == set(range(1, count + 1))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "paging",
+    [PageNumber(per_page=10, ends="empty"), Offset(per_page=10, ends="empty"), Keyset(per_page=10, ends="empty")],
+)
+@pytest.mark.parametrize("count", range(1, 10))
+def test_until_empty_is_safe_whatever_the_total_counts(paging: Paging, count: int) -> None:
+    """It grants fewer rows than asked for, and its total counts them only."""
+    assert set(CountsThePage(times(*range(count)), cut=4).read(paging)) == set(range(1, count + 1))
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if "empty" not in way])
 @pytest.mark.parametrize(("count", "requests"), [(2, 1), (3, 2)])
 def test_a_true_total_ends_a_first_page_that_is_not_full(way: str, count: int, requests: int) -> None:
     source = Source(times(*range(count)), total=True)
