@@ -102,6 +102,7 @@ class OnePage(_NeverRepeats):
         return Ask({})
 
     def after(self, position: Position, page: Turned) -> Position | None:
+        _check_counted(_counted(position, page))
         return None
 
 
@@ -179,12 +180,13 @@ class CursorToken(_NeverRepeats):
         )
 
     def after(self, position: Position, page: Turned) -> Position | None:
-        token = page.split.value(self.path)
+        token, counted = page.split.value(self.path), _counted(position, page)
         if token is None or token == "":  # nosec B105 # an empty page token
+            _check_counted(counted)
             return None
         if isinstance(token, bool) or not isinstance(token, str | int):
             raise EnvelopeError("the page token at {path} is neither text nor a number", path=self.path)
-        return _circling(position, "token", token)
+        return counted | _circling(position, "token", token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +205,9 @@ class NextLink(_NeverRepeats):
 
     def after(self, position: Position, page: Turned) -> Position | None:
         link = page.split.value(self.path) if self.path else _link_header(page.links)
+        counted = _counted(position, page)
         if link is None or link == "":
+            _check_counted(counted)
             return None
         if not isinstance(link, str):
             raise EnvelopeError("the link to the next page at {path} is no text", path=self.path)
@@ -217,7 +221,7 @@ class NextLink(_NeverRepeats):
         query = urlencode(
             [pair for pair in parse_qsl(target.query, keep_blank_values=True) if pair[0] not in self.drop]
         )
-        return _circling(position, "url", target._replace(query=query, fragment="").geturl())
+        return counted | _circling(position, "url", target._replace(query=query, fragment="").geturl())
 
 
 def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
@@ -247,6 +251,25 @@ def check_depth(position: Position, page: Turned, read: int) -> None:
             read=read,
             total=total,
             remedy="narrow the window: a span, or a smaller step of the backfill",
+        )
+
+
+def _counted(position: Position, page: Turned) -> Position:
+    """How many rows were read without counting pages, and the lowest total so far: what comes or goes meanwhile is not
+    missing."""
+    if position and "read" not in position:
+        return {}  # an earlier version of the hub began this reading
+    totals = [total for total in (position.get("total"), page.split.total) if total is not None]
+    return {"read": position.get("read", 0) + page.count, **({"total": min(totals)} if totals else {})}
+
+
+def _check_counted(counted: Position) -> None:
+    if counted and counted["read"] < counted.get("total", 0):
+        raise EnvelopeError(
+            "the source ends after {read} rows although it counts {total}",
+            read=counted["read"],
+            total=counted["total"],
+            remedy="see the answer with hub preview; declare no total if it counts something else",
         )
 
 

@@ -234,6 +234,42 @@ def test_tokens_are_followed_to_their_end() -> None:
         paging.after(position, Turned(answer(meta={"next": {}})))
 
 
+COUNTED = [CursorToken(path="next"), NextLink(path="next")]
+
+
+@pytest.mark.parametrize("paging", [OnePage(), *COUNTED])
+def test_an_answer_that_counts_more_than_it_sends_is_not_whole(paging: Paging) -> None:
+    """A cap without paging, or a token under another name."""
+    with pytest.raises(EnvelopeError, match="ends after 2 rows although it counts 500"):
+        paging.after({}, Turned(Split([b"1", b"2"], 500)))
+    assert paging.after({}, Turned(Split([b"1", b"2"], 1))) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"),
+    [(3, 3, True), (3, 5, True), (5, 3, True), (2, 2, True), (None, None, True), (0, 9, True), (4, 4, False)],
+    ids=str,
+)
+@pytest.mark.parametrize("paging", COUNTED)
+def test_the_end_of_a_way_is_held_against_the_lowest_total(
+    paging: Paging, first: int | None, last: int | None, whole: bool
+) -> None:
+    """Rows that came or went while it was read are not missing."""
+    position = paging.after({}, Turned(replace(answer(next="a"), rows=[b"1", b"2"], total=first), url=URL))
+    assert position is not None
+    end = Turned(Split([b"3"], last), url=URL)
+    if whole:
+        assert paging.after(position, end) is None
+        return
+    with pytest.raises(EnvelopeError, match="counts 4"):
+        paging.after(position, end)
+
+
+@pytest.mark.parametrize("paging", COUNTED)
+def test_a_reading_that_an_earlier_version_began_is_not_counted(paging: Paging) -> None:
+    assert paging.after({"token": "a", "url": URL, "mark": None, "step": 1}, Turned(Split([b"1"], 500))) is None
+
+
 @pytest.mark.parametrize("circle", [1, 2, 3, 7, 20])
 def test_a_circle_of_tokens_is_noticed(circle: int) -> None:
     def walk() -> None:
