@@ -19,6 +19,7 @@ from hub.errors import (
     EnvelopeError,
     FailedError,
     HubError,
+    LoginPageError,
     RateLimitedError,
     RefusedError,
     TokenExpiredError,
@@ -143,14 +144,18 @@ class Client:
             flow.close()
         answer = answer_of(response)
         judge(answer, expired_on=expired_on, empty_on=empty_on)
+        _check_asked_whole(response)
         return answer
 
     def _follow(self, request: httpx.Request) -> httpx.Response:
-        """Follow redirects that stay on the host."""
+        """Follow redirects that stay on the host; they are the answer's `history`."""
+        history: list[httpx.Response] = []
         for _ in range(_MAX_REDIRECTS):
             response = self._exchange(request)
             if not response.has_redirect_location:
+                response.history = history
                 return response
+            history.append(response)
             target = request.url.join(response.headers["Location"])
             if not same_host(request.url, target):
                 raise RefusedError(
@@ -294,6 +299,26 @@ def _redirected(request: httpx.Request, status: int, target: httpx.URL) -> httpx
             request.method, target, headers=headers, content=request.read(), extensions=request.extensions
         )
     return httpx.Request("GET", target, headers=headers, extensions=request.extensions)
+
+
+def _check_asked_whole(response: httpx.Response) -> None:
+    """Raise if a redirect took the body off the request, and with it the window and the page: what came answers another
+    question. Sign-in asks nothing, and is not looked at."""
+    asked = response.history[0].request if response.history else response.request
+    if not asked.read() or response.request.read():
+        return
+    values = {"url": _plain(asked.url), "target": _plain(response.request.url)}
+    if response.content[:256].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+        raise LoginPageError(
+            "{url} sends us on to a page, {target}",
+            remedy="most likely the session or key is not valid any more; check the source's credentials",
+            **values,
+        )
+    raise ConfigError(
+        "{url} sends us on to {target} without what we ask for",
+        remedy="set base_url, or the path of this stream, to the address the source has now",
+        **values,
+    )
 
 
 def answer_of(response: httpx.Response) -> Answer:

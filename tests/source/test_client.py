@@ -19,6 +19,7 @@ from hub.errors import (
     EnvelopeError,
     FailedError,
     HubError,
+    LoginPageError,
     RateLimitedError,
     RefusedError,
     TokenExpiredError,
@@ -208,15 +209,30 @@ def test_redirects_on_the_same_host_are_followed(upstream: Any, reply: Any, cont
     assert [seen.path for seen in upstream.seen] == ["/list", "/there"]
 
 
-@pytest.mark.parametrize(("status", "method", "body"), [(303, "GET", b""), (307, "POST", b"a=1")])
-def test_what_a_redirect_repeats(
-    upstream: Any, reply: Any, context: SourceContext, status: int, method: str, body: bytes
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_keeps_the_body_repeats_the_request(
+    upstream: Any, reply: Any, context: SourceContext, status: int
 ) -> None:
     upstream.answer = [reply(status=status, headers={"Location": "/there"}), reply()]
     client = Client(context)
     client.send(client.request("POST", upstream.url, data={"a": "1"}))
     client.close()
-    assert (upstream.seen[1].method, upstream.seen[1].body) == (method, body)
+    assert (upstream.seen[1].method, upstream.seen[1].body) == ("POST", b"a=1")
+
+
+@pytest.mark.parametrize(("body", "error"), [("[]", ConfigError), ("\n<html>", LoginPageError)], ids=["rows", "page"])
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_what_answers_a_request_without_its_body_is_not_taken(
+    upstream: Any, reply: Any, context: SourceContext, status: int, body: str, error: type[HubError]
+) -> None:
+    """Without the window and the page that were asked for, a source sends its first ten rows."""
+    upstream.answer = [reply(status=status, headers={"Location": "/there?key=secret"}), reply(body)]
+    client = Client(context)
+    with pytest.raises(error, match=r"sends us on to .*/there") as caught:
+        client.send(client.request("POST", upstream.url, data={"a": "1"}))
+    client.close()
+    assert type(caught.value) is error
+    assert "secret" not in str(caught.value)
 
 
 def test_a_redirect_elsewhere_is_refused(upstream: Any, reply: Any, context: SourceContext) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -226,6 +226,29 @@ def test_a_login_page_makes_a_session_sign_in_again(upstream: Any, reply: Any, c
     upstream.answer = [cookie, reply("<html>"), cookie, reply("[1]")]
     (page,) = read(session(upstream, context), stream(Endpoint(path="/list")))
     assert page.rows == [b"1"]
+
+
+@pytest.mark.parametrize("carry", ["form", "json"])
+def test_a_session_that_ended_sends_a_request_with_a_body_to_the_login_page(
+    upstream: Any, reply: Any, context: SourceContext, carry: Literal["form", "json"]
+) -> None:
+    cookie, away = reply("{}", headers={"Set-Cookie": "S=1"}), reply(status=302, headers={"Location": "/login.html"})
+    upstream.answer = [cookie, away, reply("<html>"), cookie, reply("[1]")]
+    (page,) = read(
+        session(upstream, context), stream(Endpoint(path="/list", method="POST", carry=carry, params={"a": 1}))
+    )
+    assert page.rows == [b"1"]
+
+
+@pytest.mark.parametrize("carry", ["form", "json"])
+def test_a_list_that_moved_is_not_read_without_what_is_asked_for(
+    upstream: Any, reply: Any, context: SourceContext, carry: Literal["form", "json"]
+) -> None:
+    moved = reply(status=301, headers={"Location": "/list/"})
+    upstream.answer = lambda seen: moved if seen.path == "/list" else reply("[1]")
+    endpoint = Endpoint(path="/list", method="POST", carry=carry, paging=PageNumber(per_page=20))
+    with pytest.raises(ConfigError, match="without what we ask for"):
+        read(Rest(upstream.url, context), stream(endpoint))
 
 
 def test_a_login_page_after_signing_in_is_refused(upstream: Any, reply: Any, context: SourceContext) -> None:
