@@ -231,8 +231,12 @@ class SessionCookie(TokenAuth):
                     said=self._envelope.said(document) or "-",
                     remedy="check user name and password",
                 ) from exc
-        cookies = [text.partition(";")[0].strip() for text in response.headers.get_list("set-cookie")]
-        wanted = [cookie for cookie in cookies if not self._name or cookie.startswith(self._name + "=")]
+        # A login form often answers with a redirect to the first page, and the cookie comes with the redirect.
+        texts = [text for one in (*response.history, response) for text in one.headers.get_list("set-cookie")]
+        cookies = {
+            name.strip(): value.strip() for name, _, value in (text.partition(";")[0].partition("=") for text in texts)
+        }
+        wanted = [f"{name}={value}" for name, value in cookies.items() if not self._name or name == self._name]
         if not wanted:
             raise RefusedError("the source gave no session at sign-in", remedy="check user name and password")
         return Token({"cookie": "; ".join(wanted)})

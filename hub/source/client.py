@@ -148,13 +148,15 @@ class Client:
         return answer
 
     def _follow(self, request: httpx.Request) -> httpx.Response:
-        """Follow redirects that stay on the host; they are the answer's `history`."""
+        """Follow redirects that stay on the host, with the cookies they give; they are the answer's `history`."""
+        cookies, own = httpx.Cookies(), "Cookie" in request.headers
         history: list[httpx.Response] = []
         for _ in range(_MAX_REDIRECTS):
             response = self._exchange(request)
             if not response.has_redirect_location:
                 response.history = history
                 return response
+            cookies.extract_cookies(response)
             history.append(response)
             target = request.url.join(response.headers["Location"])
             if not same_host(request.url, target):
@@ -165,6 +167,9 @@ class Client:
                     remedy="set base_url to the address the source has now, if its owner confirms it",
                 )
             request = _redirected(request, response.status_code, target)
+            if not own:
+                request.headers.pop("Cookie", None)
+                cookies.set_cookie_header(request)
         raise RefusedError("{url} sends us in circles", url=_plain(request.url))
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:

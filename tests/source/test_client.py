@@ -235,6 +235,16 @@ def test_what_answers_a_request_without_its_body_is_not_taken(
     assert "secret" not in str(caught.value)
 
 
+def test_cookies_given_on_the_way_are_sent_on(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [
+        reply(status=302, headers={"Location": "/there", "Set-Cookie": "S=1; Path=/"}),
+        reply(status=302, headers={"Location": "/home", "Set-Cookie": "T=2; Path=/"}),
+        reply(),
+    ]
+    get(context, upstream.url + "/list")
+    assert [seen.headers.get("cookie") for seen in upstream.seen] == [None, "S=1", "S=1; T=2"]
+
+
 def test_a_redirect_elsewhere_is_refused(upstream: Any, reply: Any, context: SourceContext) -> None:
     upstream.answer = [reply(status=302, headers={"Location": "http://other.example/login?ticket=secret"})]
     with pytest.raises(RefusedError, match=r"another host, other\.example") as caught:

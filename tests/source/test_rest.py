@@ -251,6 +251,33 @@ def test_a_list_that_moved_is_not_read_without_what_is_asked_for(
         read(Rest(upstream.url, context), stream(endpoint))
 
 
+def test_a_login_form_that_answers_with_a_redirect_gives_its_cookie(
+    upstream: Any, reply: Any, context: SourceContext
+) -> None:
+    upstream.answer = [
+        reply(status=302, headers={"Location": "/home", "Set-Cookie": "S=1; Path=/"}),
+        reply("<html>", headers={"Set-Cookie": "T=2; Path=/"}),
+        reply("[1]"),
+    ]
+    (page,) = read(session(upstream, context), stream(Endpoint(path="/list")))
+    assert page.rows == [b"1"]
+    assert [(seen.method, seen.path, seen.headers.get("cookie")) for seen in upstream.seen] == [
+        ("POST", "/login", None),
+        ("GET", "/home", "S=1"),
+        ("GET", "/list", "S=1; T=2"),
+    ]
+
+
+def test_the_last_word_on_a_cookie_counts(upstream: Any, reply: Any, context: SourceContext) -> None:
+    upstream.answer = [
+        reply(status=302, headers={"Location": "/home", "Set-Cookie": "S=old"}),
+        reply(headers={"Set-Cookie": "S=new"}),
+        reply("[1]"),
+    ]
+    read(session(upstream, context), stream(Endpoint(path="/list")))
+    assert upstream.seen[-1].headers["cookie"] == "S=new"
+
+
 def test_a_login_page_after_signing_in_is_refused(upstream: Any, reply: Any, context: SourceContext) -> None:
     upstream.answer = lambda seen: (
         reply("{}", headers={"Set-Cookie": "S=1"}) if seen.path == "/login" else reply("<html>")
