@@ -37,6 +37,8 @@ __all__ = ["FOREIGN_ERRORS", "Answer", "Client", "answer_of", "judge", "retry_af
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _MAX_REDIRECTS = 5
+#: How each member of a gzip file begins.
+_GZIP = b"\x1f\x8b"
 _SAID = ("message", "msg", "errorMsg", "error_description", "description", "des", "error")
 
 
@@ -280,12 +282,21 @@ def _decoded(response: httpx.Response, limit: int, url: str) -> Iterator[bytes]:
         raise EnvelopeError(
             "{url} compresses with {encoding}, which was not offered", url=url, encoding=quiet_code(encoding, 20)
         )
-    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if encoding != "deflate" else zlib.MAX_WBITS)
+    wbits = zlib.MAX_WBITS | 32 if encoding != "deflate" else zlib.MAX_WBITS
+    unpack = zlib.decompressobj(wbits=wbits)
     try:
         for raw in response.iter_raw():
-            part = unpack.decompress(raw, limit + 1)
-            if part:
-                yield part
+            left = raw
+            while left:
+                part = unpack.decompress(left, limit + 1)
+                if part:
+                    yield part
+                left = b""
+                # RFC 1952 §2.2: a gzip file is one member or several. Anything else behind it is padding.
+                if unpack.unused_data.startswith(_GZIP):
+                    left, unpack = unpack.unused_data, zlib.decompressobj(wbits=wbits)
+                elif len(unpack.unused_data) >= len(_GZIP):
+                    return
     except zlib.error as exc:
         raise EnvelopeError("the compressed answer of {url} is damaged", url=url) from exc
     if not unpack.eof:

@@ -37,6 +37,14 @@ def get(context: SourceContext, url: str, **declared: Any) -> Answer:
         client.close()
 
 
+class Pieces(httpx.SyncByteStream):
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
@@ -65,6 +73,27 @@ def test_compressed_answers(upstream: Any, reply: Any, context: SourceContext, e
     assert get(context, upstream.url).body == b"x" * 5000
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000], ids="pieces of {}".format)
+def test_gzip_in_several_members_is_read_whole(context: SourceContext, size: int) -> None:
+    body = gzip.compress(b'[{"id":1},') + gzip.compress(b"") + gzip.compress(b'{"id":2}]') + b"\0" * 5
+
+    def pieces() -> Iterator[bytes]:
+        yield from (body[start : start + size] for start in range(0, len(body), size))
+
+    mock = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Pieces(pieces()))
+    )
+    assert get(replace(context, transport=mock), "http://a.example/").body == b'[{"id":1},{"id":2}]'
+
+
+def test_many_members_unfold_no_further_than_one(upstream: Any, reply: Any, context: SourceContext) -> None:
+    body = gzip.compress(b"x" * 600) * 3
+    upstream.answer = [reply(body, headers={"Content-Encoding": "gzip"})]
+    with pytest.raises(FailedError, match="larger than 1000 bytes"):
+        get(replace(context, max_bytes=1000), upstream.url)
+    assert len(get(replace(context, max_bytes=1800), upstream.url).body) == 1800
+
+
 def test_a_gzip_bomb_never_unfolds(upstream: Any, reply: Any, context: SourceContext) -> None:
     upstream.answer = [reply(gzip.compress(b"\0" * 50_000_000), headers={"Content-Encoding": "gzip"})]
     with pytest.raises(FailedError, match="larger than 100000 bytes"):
@@ -82,10 +111,11 @@ def test_the_byte_limit_holds_for_plain_answers(upstream: Any, reply: Any, conte
     ("body", "encoding", "error"),
     [
         (gzip.compress(b"x" * 5000)[:-20], "gzip", UnavailableError),
+        (gzip.compress(b"x" * 50) + gzip.compress(b"x" * 5000)[:-20], "gzip", UnavailableError),
         (b"no gzip at all", "gzip", EnvelopeError),
         (b"x", "br", EnvelopeError),
     ],
-    ids=["cut off", "damaged", "not offered"],
+    ids=["cut off", "cut off in its second member", "damaged", "not offered"],
 )
 def test_bad_compression(
     upstream: Any, reply: Any, context: SourceContext, body: bytes, encoding: str, error: type[HubError]
