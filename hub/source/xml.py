@@ -59,6 +59,8 @@ class XmlEnvelope:
                 root=self.root,
                 remedy="see the answer with hub preview; the source may have changed",
             )
+        if not reader.rows:
+            self._check_empty(text)
         return Split(reader.rows)
 
     def scan(self, body: bytes) -> Split:
@@ -77,6 +79,8 @@ class XmlEnvelope:
                 rows.append(piece)
             except expat.ExpatError as exc:
                 bad.append(RawRow(piece, "not XML: " + expat.ErrorString(exc.code)))
+        if not rows and not bad and whole.group(1).strip():
+            raise UnreadablePageError("the answer has no <{row}>, but something else", row=self.row)
         return Split(rows, bad=tuple(bad))
 
     def record(self, body: bytes) -> bytes:
@@ -97,6 +101,18 @@ class XmlEnvelope:
         except UnicodeDecodeError as exc:
             raise UnreadablePageError("the answer is not {encoding}", encoding=self.encoding) from exc
         return _DECLARATION.sub(b"", text, count=1)
+
+    def _check_empty(self, text: bytes) -> None:
+        """Raise unless the root is empty: rows under another name, or a word of trouble, are not "no data"."""
+        root = fromstring(text)
+        said = (root.text or "").strip()
+        if len(root) or said:
+            raise EnvelopeError(
+                "the answer has no <{row}>, but {found}",
+                row=self.row,
+                found=f"<{quiet_code(root[0].tag)}>" if len(root) else quiet(said),
+                remedy="see the answer with hub preview; a missing row list is never taken for no rows",
+            )
 
     def _refusal(self, text: bytes) -> Exception:
         tree = fromstring(text)

@@ -76,6 +76,30 @@ def test_without_the_end_of_the_root_the_page_stays_unreadable(body: bytes) -> N
         ENVELOPE.scan(body)
 
 
+@pytest.mark.parametrize(
+    ("inside", "found"),
+    [
+        ("<error><code>500</code></error>", "<error>"),
+        ("<Request><id>1</id></Request>", "<Request>"),
+        ("<request_list><request><id>1</id></request></request_list>", "<request_list>"),
+        ("系统繁忙", "系统繁忙"),
+    ],
+)
+def test_something_else_in_place_of_rows_is_not_no_data(inside: str, found: str) -> None:
+    with pytest.raises(EnvelopeError, match=f"no <request>, but {found}"):
+        ENVELOPE.split(page(inside))
+
+
+def test_nothing_below_the_root_is_no_data() -> None:
+    for inside in ("", " \n ", "<!-- none -->"):
+        assert ENVELOPE.split(page(inside)).rows == []
+
+
+def test_something_else_in_place_of_rows_is_not_no_data_for_the_tolerant_reader_either() -> None:
+    with pytest.raises(UnreadablePageError, match="something else"):
+        ENVELOPE.scan(page("<error><a></error>"))
+
+
 def test_one_record() -> None:
     assert ENVELOPE.record(page(ROWS[0])) == ROWS[0].encode()
     with pytest.raises(EnvelopeError):
