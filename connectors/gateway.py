@@ -153,13 +153,14 @@ class EnforcementSupervisionConfig(GatewayConfig):
 
 
 def _envelope(rows: str, *inner: Check, total: str | None = None) -> Envelope:
-    """`datas` in one of its forms; text or not, the path goes through it. Empty text stands for no rows (§1.3)."""
+    """`datas` in one of its forms; text or not, the path goes through it. Empty text and an empty list stand for no rows
+    (§1.3)."""
     return Envelope(
         rows=rows,
         total=total,
         checks=(GATEWAY_CHECK, *inner),
         message=("datas.errorMsg", "datas.data.errorDesc", "datas.message", "datas.msg", "msg"),
-        empty=("",),
+        empty=("", "[]"),
     )
 
 

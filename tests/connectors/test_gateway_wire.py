@@ -154,8 +154,9 @@ def test_rows_are_the_bytes_sent(name: str) -> None:
 @pytest.mark.parametrize("name", STREAMS)
 def test_no_rows(name: str) -> None:
     assert fetch(name, Gateway(WITHOUT_ROWS[name])).rows == []
-    # The gateway's general form of no rows (§1.3), whatever the stream's own is.
-    assert fetch(name, Gateway('""')).rows == []
+    # The gateway's general forms of no rows (§1.3), whatever the stream's own is.
+    for datas in ('""', text("[]"), "[]"):
+        assert fetch(name, Gateway(datas)).rows == []
 
 
 @pytest.mark.parametrize("datas", ["null", "{}", '"[1,"', text("{}"), "17", '{"data":null}'])
