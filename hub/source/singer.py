@@ -5,7 +5,10 @@ of a stream, STATE whenever the tap could be started again from there. Between t
 decides: `{since}` in the tap's configuration becomes the start of the window.
 """
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -13,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from pydantic import SecretStr
@@ -56,8 +60,9 @@ class _Running:
 class SingerTransport:
     """The transport of taps (hub.source.stream.Transport). `Page.clock` is None: a tap tells no time.
 
-    A position is the last STATE and how many rows came since, so a run that was cut off starts the tap from there. A
-    tap that is still running at the same position is read on. `config` may hold secrets; its file lives in a private
+    A position is the last STATE and how many rows came since. A tap that is still running at the same position is read on;
+    a run that was cut off starts it from the STATE, and rows since then come again: which of them were read cannot be
+    told by their number, because they may have changed places. `config` may hold secrets; its file lives in a private
     folder until the transport is closed.
     """
 
@@ -73,10 +78,15 @@ class SingerTransport:
             if running is not None:
                 _stop(running.process)
             running = self._start(stream, window, place)
-        rows, ended = self._read(running, _tap(stream).stream or stream.name)
-        if ended:
-            self._finish(running)
-            return Page(rows, None)
+        try:
+            rows, ended = self._read(running, _tap(stream).stream or stream.name)
+            if ended:
+                self._finish(running)
+                return Page(rows, None)
+        except BaseException:
+            # In a session of its own, it hears of no interrupt meant for the hub.
+            _stop(running.process)
+            raise
         self._running[stream.name] = running
         return Page(rows, dict(running.position))
 
@@ -95,18 +105,14 @@ class SingerTransport:
 
     def _start(self, stream: Stream, window: Window, position: Position) -> _Running:
         since = window.since.isoformat() if window.since else "1970-01-01T00:00:00+00:00"
-        arguments = ["--config", self._file("config.json", _filled(self._config, since))]
+        arguments = ["--config", self._file(stream, "config", _filled(self._config, since))]
         catalog = self._selected(arguments, _tap(stream).stream or stream.name)
-        arguments += ["--catalog", self._file("catalog.json", catalog)]
+        arguments += ["--catalog", self._file(stream, "catalog", catalog)]
         if "state" in position:
-            arguments += ["--state", self._file("state.json", position["state"])]
+            arguments += ["--state", self._file(stream, "state", position["state"])]
         process = self._spawn(arguments)
         assert process.stdout is not None
-        running = _Running(process, iter(process.stdout))
-        running.position = {key: value for key, value in position.items() if key == "state"}
-        for _ in range(position.get("rows", 0)):
-            self._next_row(running, _tap(stream).stream or stream.name)
-        return running
+        return _Running(process, iter(process.stdout), position)
 
     def _selected(self, arguments: list[str], wanted: str) -> Any:
         """The tap's own catalog with this one stream selected."""
@@ -115,10 +121,11 @@ class SingerTransport:
             out, _ = process.communicate(timeout=self._context.deadline_s)
             catalog = msgspec.json.decode(out)
         except subprocess.TimeoutExpired:
-            _stop(process)
             raise self._overdue() from None
         except PARSE_ERRORS as error:
             raise EnvelopeError("the tap's catalog cannot be read", remedy="run the tap with --discover") from error
+        finally:
+            _stop(process)
         names = [entry.get("tap_stream_id") or entry.get("stream") for entry in catalog.get("streams", [])]
         if wanted not in names:
             raise ConfigError(
@@ -140,7 +147,7 @@ class SingerTransport:
 
         def give_up() -> None:
             late.set()
-            running.process.kill()
+            _kill(running.process)
 
         timer = threading.Timer(self._context.deadline_s, give_up)
         timer.start()
@@ -150,7 +157,6 @@ class SingerTransport:
                 row = self._next_row(running, wanted)
                 if row is None:
                     if late.is_set():
-                        _stop(running.process)
                         raise self._overdue()
                     return rows, True
                 rows.append(row)
@@ -164,7 +170,6 @@ class SingerTransport:
             try:
                 message = _message.decode(line)
             except PARSE_ERRORS as error:
-                _stop(running.process)
                 raise EnvelopeError(
                     "the tap wrote a line that is no Singer message", remedy="a tap must print messages only on stdout"
                 ) from error
@@ -175,7 +180,10 @@ class SingerTransport:
         return None
 
     def _finish(self, running: _Running) -> None:
-        code = running.process.wait()
+        try:
+            code = running.process.wait(timeout=self._context.deadline_s)
+        except subprocess.TimeoutExpired:
+            raise self._overdue() from None
         _stop(running.process)
         if code != 0:
             raise FailedError(
@@ -187,6 +195,7 @@ class SingerTransport:
             return subprocess.Popen(
                 [*self._command, *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise ConfigError(
@@ -196,8 +205,9 @@ class SingerTransport:
                 remedy="install it in an environment of its own and name its path",
             ) from error
 
-    def _file(self, name: str, value: Any) -> str:
-        path = Path(self._folder.name) / name
+    def _file(self, stream: Stream, name: str, value: Any) -> str:
+        """A file for the tap of this one stream: streams are read at the same time."""
+        path = Path(self._folder.name) / f"{quote(stream.name, safe='')}.{name}.json"
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(value))
         return str(path)
@@ -223,9 +233,15 @@ def _filled(value: Any, since: str) -> Any:
     return since if value == "{since}" else value
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With every process it started: one of them may hold the pipe. Once it is waited for, its number may be another's."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.kill()
+    _kill(process)
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
