@@ -1,6 +1,7 @@
 """From a leaf of the source's record to a storage-ready value: small functions, bound once when a mapping is compiled."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -31,7 +32,11 @@ Coded = tuple[str | None, str | None, str | None]
 _FEN = {"元": Decimal(100), "万元": Decimal(1_000_000)}
 _MAX_FEN = 2**62
 _EXACT = 10**15
-_ID_NUMBER = re.compile(r"[1-9]\d{5}(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]")
+_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_ID_NUMBER = re.compile(rf"[1-9]\d{{5}}(?:18|19|20)\d\d{_DAY}\d{{3}}[\dXx]")
+#: As given out until 1999; it has no check digit.
+_OLD_ID_NUMBER = re.compile(rf"[1-9]\d{{7}}{_DAY}\d{{3}}")
+_BETWEEN = re.compile(r"[\s-]+")
 
 
 def text_of(value: Leaf) -> str | None:
@@ -177,11 +182,22 @@ def bad_credit_code(code: str) -> bool:
 def is_id_number(code: str) -> bool:
     """True if a code is a citizen's ID number by its shape, right or not; a credit code of that shape is none.
 
-    Whatever a source says of a subject, an ID number never gets into an incident.
+    Whatever a source says of a subject, an ID number never gets into an incident, however it is padded or spaced. A register
+    number of a company that reads like an old ID number is kept from it too: that is the lesser harm.
     """
-    return bool(_ID_NUMBER.fullmatch(code)) and (not bad_id_number(code) or bad_credit_code(code))
+    number = _plain_number(code)
+    if _OLD_ID_NUMBER.fullmatch(number):
+        return True
+    return bool(_ID_NUMBER.fullmatch(number)) and (not bad_id_number(number) or bad_credit_code(number))
 
 
 def bad_id_number(number: str) -> bool:
-    """True if a citizen ID number (GB 11643) fails its check."""
-    return not ric.is_valid(number.upper())
+    """True if a citizen ID number (GB 11643) fails its check; an old one has none."""
+    if ric.is_valid(number.upper()):
+        return False
+    plain = _plain_number(number).upper()
+    return not _OLD_ID_NUMBER.fullmatch(plain) and not ric.is_valid(plain)
+
+
+def _plain_number(number: str) -> str:
+    return _BETWEEN.sub("", number if number.isascii() else unicodedata.normalize("NFKC", number))

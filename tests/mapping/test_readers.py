@@ -12,7 +12,7 @@ from hub.incident import Flag
 from hub.mapping.generated import Scope
 from hub.mapping.instants import Instant, iso_utc
 from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
-from hub.mapping.transforms import amount_reader, text_of
+from hub.mapping.transforms import amount_reader, subject_reader, text_of
 from hub.mapping.values import BadValueError, Notes
 
 CHINA = (72.0, 15.0, 138.0, 56.0)
@@ -213,3 +213,27 @@ def test_an_amount_as_a_number_is_read_like_its_text(fen: int, unit: str) -> Non
     number = float(Decimal(fen) / {"元": 100, "万元": 1_000_000}[unit])
     notes = Notes()
     assert amount_reader(unit, notes)(number) == amount_reader(unit, notes)(repr(number))
+
+
+@pytest.mark.parametrize(
+    ("code", "flags"),
+    [
+        ("330702199001011237 ", []),
+        ("\u3000330702199001011237", []),
+        ("330702 19900101 1237", []),
+        ("330702-19900101-1237", []),
+        ("330702199001011238", [Flag.BAD_ID_NUMBER]),
+        ("330702900101123", []),
+        ("330702 900101 123", []),
+    ],
+)
+def test_an_id_number_gets_into_no_incident_however_it_is_written(code: str, flags: list[Flag]) -> None:
+    notes = Notes()
+    assert subject_reader(frozenset(), notes)("测试甲", code) == ("person", None, None)
+    assert notes.people == [{"role": "subject", "name": "测试甲", "id_number": code}]
+    assert notes.flags == flags
+
+
+@pytest.mark.parametrize("code", ["91330702MA28D0000X", "330702600012345", "12330702-1", "330702199013011237"])
+def test_a_number_of_another_shape_names_a_company(code: str) -> None:
+    assert subject_reader(frozenset(), Notes())("测试公司", code) == ("organization", "测试公司", code)
