@@ -25,6 +25,12 @@ occurred_at = { path = "at", format = "epoch_ms", optional = true }
 [[people]]
 name = { path = "who", optional = true }
 phone = { path = "phone", optional = true }
+id_number = { path = "number", optional = true }
+[[attachments]]
+each = "files"
+optional = true
+title = { path = "title", optional = true }
+url = "url"
 [[steps]]
 each = "steps"
 optional = true
@@ -52,6 +58,49 @@ def test_people_are_masked_in_free_text(mapper: Mapper) -> None:
         mapper, {"who": "王小芳", "phone": "13800001111", "title": "王小芳来电", "description": "回拨13800001111"}
     )
     assert (row["title"], row["description"]) == ("***来电", "回拨***")
+
+
+@pytest.mark.parametrize("who", ["测试甲 ", " 测试甲", "测\u3000试甲", "测 试 甲"])
+@pytest.mark.parametrize("told", ["测试甲", "测试\u3000甲"])
+def test_a_name_is_masked_however_it_is_spaced(mapper: Mapper, who: str, told: str) -> None:
+    row = mapped(mapper, {"who": who, "title": f"{told}来电", "steps": [{"name": "受理", "note": f"转{told}处理"}]})
+    assert (row["title"], row["steps"]) == ("***来电", [{"name": "受理", "note": "转***处理"}])
+
+
+@pytest.mark.parametrize(
+    ("phone", "told", "left"),
+    [
+        ("13800001111", "138 0000 1111", "***"),
+        ("13800001111", "138-0000-1111，138 0000 1111", "***，***"),
+        ("138-0000-1111", "13800001111", "***"),
+        ("138\u300000001111", "13800001111", "***"),
+        ("+8613800001111", "13800001111", "***"),
+        ("8613800001111", "+86 138 0000 1111", "+86 ***"),
+        ("13800001111", "+86 138-0000-1111", "+86 ***"),
+        ("0579-80001111", "057980001111", "***"),
+        ("0579-80001111", "0579 8000 1111", "***"),
+        ("13800001111/13900002222", "13900002222", "***"),
+    ],
+)
+def test_a_phone_is_masked_however_it_is_written(mapper: Mapper, phone: str, told: str, left: str) -> None:
+    row = mapped(mapper, {"phone": phone, "title": "2026-11-20 1111", "description": f"请回电{told}。"})
+    assert (row["title"], row["description"]) == ("2026-11-20 1111", f"请回电{left}。")
+
+
+@pytest.mark.parametrize("number", ["11010119900307803X", "11010119900307803x", "110101 19900307 803X"])
+@pytest.mark.parametrize("told", ["11010119900307803x", "110101 19900307 803X", "110101-19900307-803x"])
+def test_an_id_number_is_masked_however_it_is_written(mapper: Mapper, number: str, told: str) -> None:
+    assert mapped(mapper, {"number": number, "title": f"证号{told}"})["title"] == "证号***"
+
+
+def test_files_are_named_after_nobody(mapper: Mapper) -> None:
+    file = {"title": "测试甲身份证.jpg", "url": "/files/测试甲.jpg"}
+    row = mapped(mapper, {"who": "测试甲", "title": "x", "files": [file]})
+    assert msgspec.json.decode(row["attachments"]) == [{"title": "***身份证.jpg", "url": "/files/***.jpg"}]
+
+
+def test_words_beside_each_other_are_no_name(mapper: Mapper) -> None:
+    assert mapped(mapper, {"who": "Ton", "title": "that one"})["title"] == "that one"
 
 
 @pytest.mark.parametrize("who", ["name", "at", '"', '","', "note", "2027", "00", "\\u", "{}", "[{", '王"芳'])
