@@ -20,8 +20,14 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 #: A spreadsheet is a zip: what it unfolds to is bounded before it is opened.
 _MAX_UNFOLDED = 1 << 30
 
+#: Above it not every whole number has a value of its own in a spreadsheet.
+_EXACT = 2**53
+
 Record = dict[str, str] | tuple[str, list[str]]
 """A row by column, or (why not, its fields)."""
+
+_Fields = tuple[list[str], str]
+"""The fields of a row, and why they cannot be used; empty if they can."""
 
 
 class SetAsideError(ValueError):
@@ -31,19 +37,22 @@ class SetAsideError(ValueError):
 class Sheet:
     """The rows of one file, from the one after `skip` data rows on. `row` counts the data rows given so far."""
 
-    def __init__(self, fields: Iterator[list[str]], required: tuple[str, ...], skip: int) -> None:
+    def __init__(self, fields: Iterator[_Fields], required: tuple[str, ...], skip: int) -> None:
         self._fields = fields
-        self.header = _header(next(fields, []), required)
+        self.header = _header(next(fields, ([], ""))[0], required)
         self.row = 0
         for _ in range(skip):
             self.read()
 
     def read(self) -> Record | None:
         """The next row, None at the end. Rows without any value are passed over."""
-        fields = next(self._fields, None)
-        if fields is None:
+        found = next(self._fields, None)
+        if found is None:
             return None
+        fields, reason = found
         self.row += 1
+        if reason:
+            return f"row {self.row}: {reason}", fields
         while len(fields) > len(self.header) and not fields[-1]:
             fields.pop()
         if len(fields) != len(self.header):
@@ -94,21 +103,21 @@ def _decodes(path: Path, codec: str) -> bool:
     return True
 
 
-def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
-    """The records of a CSV file that hold anything."""
+def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[_Fields]:
+    """The records of a CSV file that hold anything. A stray quote ends it: rows would be lost in what it encloses."""
     with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             for fields in reader:
                 if any(fields):
-                    yield fields
+                    yield fields, ""
         except csv.Error as exc:
             raise SetAsideError(f"cannot be read from line {reader.line_num} on: {exc}") from exc
 
 
-def _cells(path: Path, sheet: str) -> Iterator[list[str]]:
+def _cells(path: Path, sheet: str) -> Iterator[_Fields]:
     """The rows of a sheet (the first, if none is named) that hold anything; formulas as the values they had when
-    saved."""
+    saved. Cells merged downwards hold for each of their rows below the header."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -116,10 +125,22 @@ def _cells(path: Path, sheet: str) -> Iterator[list[str]]:
                     raise SetAsideError("unfolds to more than 1 GiB")
         with python_calamine.CalamineWorkbook.from_path(path) as book:
             found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
-            for cells in found.to_python(skip_empty_area=False):
+            merged = {start: end[0] for start, end in found.merged_cell_ranges or () if end[0] > start[0]}
+            header, lasting = True, dict[int, tuple[int, str]]()
+            for number, cells in enumerate(found.to_python(skip_empty_area=False)):
                 fields = [_text(cell) for cell in cells]
-                if any(fields):
-                    yield fields
+                if not any(fields):
+                    continue
+                reason = (
+                    "a number too long for a spreadsheet to keep: send it as text" if any(map(_long, cells)) else ""
+                )
+                for column, text in enumerate(fields):
+                    if (number, column) in merged and not header:
+                        lasting[column] = merged[number, column], text
+                    elif column in lasting and number <= lasting[column][0]:
+                        fields[column] = lasting[column][1]
+                header = False
+                yield fields, reason
     except (python_calamine.CalamineError, zipfile.BadZipFile, OSError) as exc:
         raise SetAsideError(f"is no readable spreadsheet ({type(exc).__name__})") from exc
 
@@ -127,11 +148,15 @@ def _cells(path: Path, sheet: str) -> Iterator[list[str]]:
 def _text(cell: Any) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _EXACT:
         return str(int(cell))
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
     return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def _long(cell: Any) -> bool:
+    return isinstance(cell, float) and abs(cell) >= _EXACT
 
 
 def _header(fields: list[str], required: tuple[str, ...]) -> list[str]:

@@ -150,6 +150,15 @@ def test_a_file_that_breaks_off_keeps_what_was_read(context: SourceContext, fold
     assert page.file.reason.startswith("cannot be read from line")
 
 
+@pytest.mark.parametrize("rest", ["3,e\n", '3,"ok"\n4,g\n'], ids=["never closed", "closed by the next quote"])
+def test_a_stray_quote_swallows_no_rows(context: SourceContext, folder: Path, rest: str) -> None:
+    (folder / "east_1.csv").write_text('a,b\n0,x\n1,"bad\n2,c\n' + rest, "utf-8")
+    (page,) = read(transport(context), context)
+    assert rows([page]) == [{"a": "0", "b": "x"}]
+    assert page.file is not None
+    assert page.file.reason.startswith("cannot be read from line")
+
+
 def test_another_delimiter(context: SourceContext, folder: Path) -> None:
     (folder / "east_1.csv").write_text("a;b\n1;2\n", "utf-8")
     assert rows(read(transport(context, SPEC.model_copy(update={"delimiter": ";"})), context)) == [{"a": "1", "b": "2"}]
@@ -180,6 +189,24 @@ def test_spreadsheets_give_texts(context: SourceContext, folder: Path) -> None:
         {"编号": "00012", "数": "12", "时": "2026-11-20 08:00:05", "日": "2026-01-02", "真": "true"},
         {"编号": "a", "数": "1.5", "时": "", "日": "", "真": ""},
     ]
+
+
+def test_a_number_that_a_spreadsheet_cannot_keep_sets_its_row_aside(context: SourceContext, folder: Path) -> None:
+    numbers = [330702199001011234, 330702199001011235, 2026010112345678, 2**53 - 1, 2**53, -3]
+    workbook(folder / "east_1.xlsx", ["编号"], *([number] for number in numbers))
+    (page,) = read(transport(context, SPEC.model_copy(update={"sheet": "数据"})), context)
+    assert [row["编号"] for row in rows([page])] == ["2026010112345678", "9007199254740991", "-3"]
+    said = "a number too long for a spreadsheet to keep: send it as text"
+    assert [bad.reason for bad in page.bad] == [f"row {row}: {said}" for row in (1, 2, 5)]
+
+
+def test_a_merged_cell_holds_for_all_its_rows(context: SourceContext, folder: Path) -> None:
+    workbook(folder / "east_1.xlsx", ["编号", "街道"], ["1", "城东"], ["2"], ["3"], [], ["4"], ["5", "城西"])
+    book = openpyxl.load_workbook(folder / "east_1.xlsx")
+    book["数据"].merge_cells("B2:B4")
+    book.save(folder / "east_1.xlsx")
+    (page,) = read(transport(context, SPEC.model_copy(update={"sheet": "数据"})), context)
+    assert [row["街道"] for row in rows([page])] == ["城东", "城东", "城东", "", "城西"]
 
 
 @pytest.mark.parametrize("content", [b"no spreadsheet", b"PK\x03\x04 broken"], ids=repr)
