@@ -5,7 +5,7 @@ Any SQLAlchemy dialect. A row becomes canonical JSON `{column: text}`: sorted ke
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -90,19 +90,21 @@ class TableTransport:
             with self._engine.connect() as connection:
                 self._limit(connection)
                 table = self._reflected(connection, declared)
+                if position is None:
+                    _refuse_nulls(connection, table, declared)
                 query = _query(table, declared, stream, window, position)
                 found = [row._mapping for row in connection.execute(query)]
         except sa_exc.SQLAlchemyError as exc:
             raise translated(exc, declared.name) from exc
+        following = _after(found, declared) if len(found) > declared.page_size else None
         rows: list[bytes] = []
         bad: list[RawRow] = []
-        for row in found:
+        for row in found[: declared.page_size]:
             raw, reason = _canonical(row)
             if reason:
                 bad.append(RawRow(raw, reason))
             else:
                 rows.append(raw)
-        following = _after(found[-1], declared) if len(found) == declared.page_size else None
         return Page(rows, following, bad=tuple(bad))
 
     def detail(self, stream: Stream, row: bytes) -> bytes:
@@ -152,6 +154,8 @@ class TableTransport:
                     "table {table} has no column {columns}", table=declared.name, columns=", ".join(missing),
                     remedy="compare the source's tables in hub.toml with the database",
                 )  # fmt: skip
+            if connection.dialect.name == "sqlite":
+                _untyped(table)
             self._tables[key] = table
         return self._tables[key]
 
@@ -197,7 +201,9 @@ def _query(
 ) -> sa.Select[Any]:
     names = dict.fromkeys((*declared.columns, *declared.order)) if declared.columns else table.columns.keys()
     order = [table.columns[name] for name in declared.order]
-    query = sa.select(*(table.columns[name] for name in names)).order_by(*order).limit(declared.page_size)
+    query = sa.select(*(table.columns[name] for name in names)).order_by(*order)
+    # One row more shows whether the page's edge lies between rows that cannot be told apart.
+    query = query.limit(declared.page_size + 1)
     if position:
         query = query.where(
             _behind(order, [_bound(column, value) for column, value in zip(order, position["after"], strict=True)])
@@ -228,18 +234,39 @@ def _edge(column: sa.Column[Any], moment: datetime, declared: Table, stream: Str
     if isinstance(column.type, sa.DateTime):
         local = moment.astimezone(ZoneInfo(zone))
         return local if column.type.timezone else local.replace(tzinfo=None)
+    form = column.info.get("form") or form
     return write_instant(moment, declared.cursor_format or ("local" if form == "iso" else form), zone, up=up)
 
 
-def _after(row: Mapping[Any, Any], declared: Table) -> Position:
-    values = [row[name] for name in declared.order]
-    if any(value is None for value in values):
+def _untyped(table: sa.Table) -> None:
+    """SQLite keeps what was written, whatever a column is declared as: converting that would change or refuse it."""
+    for column in table.columns:
+        column.info["form"] = "%Y-%m-%d" if isinstance(column.type, sa.Date) else ""
+        column.type = sa.types.NullType()
+
+
+def _refuse_nulls(connection: sa.Connection, table: sa.Table, declared: Table) -> None:
+    """A row without a value there stands behind no other: no page but the first would have it, where nulls come first."""
+    columns = [table.columns[name] for name in declared.order if table.columns[name].nullable]
+    query = sa.select(sa.literal(1)).select_from(table).where(sa.or_(False, *(column.is_(None) for column in columns)))
+    if columns and connection.execute(query.limit(1)).first() is not None:
         raise EnvelopeError(
             "an order column of {table} is null",
             table=declared.name,
             remedy="order by columns that are unique and never null",
         )
-    return {"after": [value if isinstance(value, str | int) else _text(value) for value in values]}
+
+
+def _after(found: Sequence[Mapping[Any, Any]], declared: Table) -> Position:
+    """The position behind the last row of a page, where another row follows."""
+    last, behind = ([row[name] for name in declared.order] for row in found[-2:])
+    if last == behind:
+        raise EnvelopeError(
+            "rows of {table} are alike in its order columns",
+            table=declared.name,
+            remedy="order by columns that are unique and never null",
+        )
+    return {"after": [value if isinstance(value, str | int | float) else _text(value) for value in last]}
 
 
 def _bound(column: sa.Column[Any], value: Any) -> Any:
