@@ -88,13 +88,15 @@ class TolerantDocument(Document):
             raw = _inner(raw)
             if not raw.startswith(b"{"):
                 return None
+            found = None
             for member in elements(raw):
                 name = _MEMBER.match(member)
                 if name and _loads(name.group(1)) == key:
-                    raw = member[name.end() :].strip()
-                    break
-            else:
+                    # Of a key that stands twice the last one counts, as for a strict parser.
+                    found = member[name.end() :].strip()
+            if found is None:
                 return None
+            raw = found
         return raw
 
     def payload(self, path: str) -> bytes | None:

@@ -74,6 +74,13 @@ def test_a_page_whole_in_another_encoding_is_not_picked_apart() -> None:
         Envelope().scan('[{"t":"占道经营"}]'.encode("gbk"))
 
 
+def test_of_a_key_that_stands_twice_the_last_one_counts() -> None:
+    split = Envelope(rows="data.rows", total="total").scan(
+        b'{"total":1,"data":{"rows":[1,NaN]},"data":{"rows":[2],"rows":[3,NaN]},"total":2}'
+    )
+    assert (split.rows, split.total) == ([b"3"], 2)
+
+
 def test_checks_hold_here_too() -> None:
     envelope = Envelope(rows="rows", checks=(Check("code", (0,), {"3": "expired"}),))
     with pytest.raises(TokenExpiredError):
