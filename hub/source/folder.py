@@ -1,5 +1,6 @@
 """Which files of a drop folder are whole, new, and whose: by name pattern, by holding still, and by content."""
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -31,9 +32,9 @@ class Dropped:
 
 
 class Folder:
-    """Looks at one folder. A file counts as whole when `NAME.done` stands beside it, or when size and time are the
-    same in two looks at least `settle_s` apart. Names beginning with a dot or `~`, and those of half-sent files, are
-    passed over."""
+    """Looks at one folder. A file counts as whole when `NAME.done` stands beside it and is no older, or when size
+    and time are the same in two looks at least `settle_s` apart. Names beginning with a dot or `~`, and those of
+    half-sent files, are passed over."""
 
     def __init__(
         self,
@@ -118,8 +119,10 @@ class Folder:
         return self._ledger.seen(self.sha256(file))
 
     def _whole(self, file: Dropped) -> bool:
-        if file.path.with_name(file.path.name + ".done").exists():
-            return True
+        with contextlib.suppress(OSError):
+            # An older one was set for the content before this.
+            if file.path.with_name(file.path.name + ".done").stat().st_mtime_ns >= file.mtime_ns:
+                return True
         now, seen = time.monotonic(), self._looks.get(file.path.name)
         if seen is None or seen[:2] != (file.size, file.mtime_ns):
             self._looks[file.path.name] = (file.size, file.mtime_ns, now)

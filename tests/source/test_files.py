@@ -303,6 +303,15 @@ def test_a_done_mark_needs_no_waiting(context: SourceContext, folder: Path) -> N
     assert look(folder, context, never) == ["east_1.csv"]
 
 
+def test_a_done_mark_older_than_the_file_says_nothing_of_it(context: SourceContext, folder: Path) -> None:
+    """A sender who writes the same name each day leaves the mark of the first day."""
+    (folder / "east_1.csv.done").touch()
+    os.utime(folder / "east_1.csv.done", (1_700_000_000, 1_700_000_000))
+    path = folder / "east_1.csv"
+    path.write_text(CSV, "utf-8")
+    assert look(folder, context, lambda: path.write_text(CSV + CSV, "utf-8")) == []
+
+
 def test_a_folder_that_is_not_there(context: SourceContext) -> None:
     with pytest.raises(UnavailableError, match="folder drop"):
         transport(context).fetch(STREAM, Window(), None)
