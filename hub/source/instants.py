@@ -28,7 +28,8 @@ def resolution(form: str) -> timedelta:
 
 
 def write_instant(moment: datetime, form: str, zone: str, *, up: bool = False) -> str | int:
-    """An aware instant in a wire format, rounded down to what the format can tell, or `up`.
+    """An aware instant in a wire format, rounded down to what the format can tell, or `up`: then it is never earlier than
+    meant, also where clocks are put back.
 
     Epoch formats give a number, "iso" has the zone's offset, "local" and patterns are text in `zone`.
     """
@@ -38,11 +39,16 @@ def write_instant(moment: datetime, form: str, zone: str, *, up: bool = False) -
     floor = local - (local.replace(tzinfo=None) - midnight.replace(tzinfo=None)) % step
     if up and floor < local:
         floor += step
+    # Sums forget which of a repeated hour they are in.
+    floor = floor.replace(fold=local.fold)
     if form in ("epoch_ms", "epoch_s"):
         elapsed = floor.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
         return elapsed // timedelta(milliseconds=1 if form == "epoch_ms" else 1000)
     if form == "iso":
         return floor.isoformat(timespec="seconds")
+    if up and floor.fold and "%z" not in form:
+        # Without a zone mark it would be taken for the first of the two.
+        floor += (floor.replace(fold=0).utcoffset() or timedelta()) - (floor.utcoffset() or timedelta())
     return floor.strftime(LOCAL if form == "local" else form)
 
 

@@ -76,6 +76,22 @@ def test_what_is_written_is_read_again_within_its_step(form: str) -> None:
     assert up - down in (resolution(form), resolution(form) * 0)
 
 
+@pytest.mark.parametrize(
+    ("form", "end"),
+    [
+        ("epoch_s", 1793525431),
+        ("epoch_ms", 1793525430500),
+        ("iso", "2026-11-01T01:30:31-08:00"),
+        ("local", "2026-11-01 02:30:31"),
+        ("%Y-%m-%d %H:%M", "2026-11-01 02:31"),
+    ],
+)
+def test_the_end_of_a_window_is_never_written_earlier_than_meant(form: str, end: object) -> None:
+    """On 1 November 2026 Los Angeles had the hour from 1 to 2 twice; a text without zone would name the first."""
+    second = datetime(2026, 11, 1, 9, 30, 30, 500_000, tzinfo=UTC)
+    assert write_instant(second, form, "America/Los_Angeles", up=True) == end
+
+
 def test_http_dates() -> None:
     assert http_date("Fri, 20 Nov 2026 08:00:00 GMT") == datetime(2026, 11, 20, 8, tzinfo=UTC)
     assert http_date("Fri, 20 Nov 2026 16:00:00 +0800") == datetime(2026, 11, 20, 8, tzinfo=UTC)
