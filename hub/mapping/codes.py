@@ -101,6 +101,8 @@ def _day(text: str | None, path: Path, line: int) -> date | None:
     if not text or not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip().replace("/", "-"))
+        # A spreadsheet saves 2026/1/5.
+        parts = text.strip().replace("/", "-").split("-")
+        return date(*map(int, parts)) if len(parts) == 3 else date.fromisoformat(text.strip())
     except ValueError as error:
         raise MappingError("code table {path}, line {line}: not a date", path=path.name, line=line) from error

@@ -38,6 +38,9 @@ _AMOUNTS = frozenset({"fine", "confiscated"})
 _PLACE = ("longitude", "latitude", "source_x", "source_y", "coordinate_system")
 _SUBJECT = ("subject_kind", "subject_name", "subject_code")
 _LISTS = frozenset({"officers", "measures"})
+_QUICK_REGION = (
+    "(value[:12], value[:9]) if value.__class__ is str and len(value) >= 9 and value.isascii() and value[:12].isdigit()"
+)
 _CODED = {
     "status": ("status", "source_status", "source_status_text"),
     "category": ("category", "source_category", "source_category_text"),
@@ -185,7 +188,7 @@ class Compiler:
             self._coded(name, spec)
         elif name == "region":
             coded = code_reader(self.table(spec.codes), None, self.notes) if spec.codes else None
-            quick = "(value[:12], value[:9]) if value.__class__ is str and len(value) >= 9" if coded is None else ""
+            quick = _QUICK_REGION if coded is None else ""
             self._add(("region", "town"), (spec,), region_reader(coded), quick)
         elif name in _LISTS or spec.codes or spec.split:
             titles = titles_reader(self.table(spec.codes) if spec.codes else None, spec.split, self.notes)
@@ -198,14 +201,16 @@ class Compiler:
         table = self.table(spec.codes or "")
         if name == "status":
             table.only_into(Status)
-        timing = self.file.fields.get("source_updated_at") or self.file.fields.get("occurred_at")
-        zone = zone_named(timing.zone or self.zone) if timing else UTC
+        timings = [self.file.fields[key] for key in ("source_updated_at", "occurred_at") if key in self.file.fields]
+        zone = zone_named(timings[0].zone or self.zone) if timings else UTC
         arguments, paths, quick = [self.expression(spec)], spec.paths, ""
         if spec.text is not None:
             arguments.append(access(self.tree, spec.text, "record"))
-        if table.dated and timing:
-            at = f"{self.scope.bind(self.instant(timing).read)}({self.expression(timing)})"
-            arguments, paths = [arguments[0], *(arguments[1:] or ["None"]), at], (*paths, *timing.paths)
+        if table.dated and timings:
+            ats = [f"{self.scope.bind(self.instant(one).read)}({self.expression(one)})" for one in timings]
+            at = f"(at if (at := {ats[0]}) is not None else {ats[1]})" if len(ats) > 1 else ats[0]
+            arguments = [arguments[0], *(arguments[1:] or ["None"]), at]
+            paths = (*paths, *(path for one in timings for path in one.paths))
         if not table.dated:
             ready = self.scope.bind(ready_codes(table).get)
             known = f"value.__class__ is str and (ready := {ready}(value)) is not None"

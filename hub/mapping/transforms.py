@@ -32,6 +32,8 @@ Coded = tuple[str | None, str | None, str | None]
 _FEN = {"元": Decimal(100), "万元": Decimal(1_000_000)}
 _MAX_FEN = 2**62
 _EXACT = 10**15
+#: Elsewhere a comma stands before the decimals.
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 _DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _ID_NUMBER = re.compile(rf"[1-9]\d{{5}}(?:18|19|20)\d\d{_DAY}\d{{3}}[\dXx]")
 #: As given out until 1999; it has no check digit.
@@ -64,6 +66,8 @@ def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:
         text = text_of(value)
         if text is None:
             return None
+        if "," in text and not _THOUSANDS.fullmatch(text.strip()):
+            raise BadValueError("not an amount")
         try:
             exact = Decimal(text.replace(",", "").strip()) * scale
         except ArithmeticError:
@@ -119,7 +123,9 @@ def region_reader(coded: Callable[..., Coded] | None) -> Callable[[Leaf], tuple[
             text = coded(text)[0]
         if text is None:
             return (None, None)
-        text = text[:12]
+        text = text.strip()[:12]
+        if not (text.isascii() and text.isdigit()):
+            raise BadValueError("not a region code")
         return (text, text[:9] if len(text) >= 9 else None)
 
     return region

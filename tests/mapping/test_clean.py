@@ -239,3 +239,23 @@ def test_position_that_leaves_the_globe_by_conversion_is_none(tmp_path: Path) ->
     mapper = write_mapping(tmp_path, text).get("rig").mapper()
     row = dict(zip(MAPPED_COLUMNS, mapper.map(b'{"x": -180, "y": 10}').row, strict=True))
     assert (row["longitude"], row["latitude"], row["source_x"]) == (None, None, -180)
+
+
+def test_code_is_dated_by_what_happened_where_nothing_says_when_it_changed(tmp_path: Path) -> None:
+    """Dates as a spreadsheet saves them."""
+    text = HEAD + '[fields]\nstatus = { path = "s", codes = "dated" }\nsource_updated_at = "u"\noccurred_at = "o"\n'
+    codes = {"dated": "1,pending,旧,,2026/1/4\n1,closed,新,2026/1/5,\n"}
+    mapper = write_mapping(tmp_path, text, codes=codes).get("rig").mapper()
+    for changed, happened, status in (
+        (None, "2025-05-01 00:00:00", "pending"),
+        ("2026-01-05 00:00:00", "2025-05-01 00:00:00", "closed"),
+        ("", "2026-01-05 00:00:00", "closed"),
+    ):
+        raw = msgspec.json.encode({"s": "1", "u": changed, "o": happened})
+        assert dict(zip(MAPPED_COLUMNS, mapper.map(raw).row, strict=True))["status"] == status
+
+
+def test_region_that_is_a_name_is_refused(tmp_path: Path) -> None:
+    mapper = write_mapping(tmp_path, HEAD + '[fields]\nregion = "r"\n').get("rig").mapper()
+    with pytest.raises(UnmappableError, match="r: not a region code"):
+        mapper.map(msgspec.json.encode({"r": "金华市婺城区城东街道东关社区"}))

@@ -12,7 +12,7 @@ from hub.incident import Flag
 from hub.mapping.generated import Scope
 from hub.mapping.instants import Instant, iso_utc
 from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
-from hub.mapping.transforms import amount_reader, subject_reader, text_of
+from hub.mapping.transforms import amount_reader, region_reader, subject_reader, text_of
 from hub.mapping.values import BadValueError, Notes
 
 CHINA = (72.0, 15.0, 138.0, 56.0)
@@ -133,6 +133,7 @@ def test_iso_text_is_the_same_instant(ms: int) -> None:
         ("万元", "0.2", 200_000, []),
         ("万元", 1, 1_000_000, []),
         ("元", "2,000.00", 200_000, []),
+        ("元", "-1,234,567", -123_456_700, []),
         ("元", 0.1, 10, []),
         ("元", "0.125", 12, [Flag.AMOUNT_ROUNDED]),
         ("元", -5, -500, []),
@@ -146,7 +147,9 @@ def test_money_becomes_fen(unit: str, written: object, fen: int | None, flags: l
     assert notes.flags == flags
 
 
-@pytest.mark.parametrize("written", ["二千", "2000元", "NaN", "Infinity", "1e400", float("nan"), "--"])
+@pytest.mark.parametrize(
+    "written", ["二千", "2000元", "NaN", "Infinity", "1e400", float("nan"), "--", "1,5", "12,34.00", ",100"]
+)
 def test_what_is_no_amount_is_an_error(written: object) -> None:
     with pytest.raises(BadValueError):
         amount_reader("元", Notes())(written)
@@ -237,3 +240,25 @@ def test_an_id_number_gets_into_no_incident_however_it_is_written(code: str, fla
 @pytest.mark.parametrize("code", ["91330702MA28D0000X", "330702600012345", "12330702-1", "330702199013011237"])
 def test_a_number_of_another_shape_names_a_company(code: str) -> None:
     assert subject_reader(frozenset(), Notes())("测试公司", code) == ("organization", "测试公司", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "town"),
+    [
+        ("330702001", "330702001", "330702001"),
+        ("330702001   ", "330702001", "330702001"),
+        ("330702001001007", "330702001001", "330702001"),
+        (330702, "330702", None),
+        ("", None, None),
+    ],
+)
+def test_a_region_is_its_digits(written: str | int, region: str | None, town: str | None) -> None:
+    assert region_reader(None)(written) == (region, town)
+
+
+@pytest.mark.parametrize(
+    "written", ["金华市婺城区城东街道东关社区", "城东街道", "３３０７０２００１", "330702-001", True]
+)
+def test_a_name_is_no_region(written: str | bool) -> None:
+    with pytest.raises(BadValueError):
+        region_reader(None)(written)
