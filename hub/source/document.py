@@ -8,7 +8,7 @@ import msgspec
 
 from hub.errors import LoginPageError, UnreadablePageError
 
-__all__ = ["PARSE_ERRORS", "Document", "Shape", "steps", "utf8_body"]
+__all__ = ["PARSE_ERRORS", "Document", "Shape", "reads_as_utf8", "steps", "utf8_body"]
 
 PARSE_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for a text that is no JSON, too deep, or no UTF-8."""
@@ -38,6 +38,18 @@ def _check_utf8(text: bytes) -> None:
         raise
 
 
+def reads_as_utf8(pieces: Iterable[bytes]) -> bool:
+    """Whether bytes said to be GB are UTF-8 with Chinese in it. Two bytes alone may be both; no text of some length is."""
+    decode, chinese = getincrementaldecoder("utf-8")().decode, False
+    try:
+        for piece in pieces:
+            chinese = max(decode(piece), default="") >= "\u0800" or chinese
+        decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return chinese
+
+
 def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
     """The body as UTF-8 without a BOM. Raises LoginPageError for HTML, UnreadablePageError for another encoding."""
     text = body.removeprefix(_BOM)
@@ -46,6 +58,10 @@ def utf8_body(body: bytes, encoding: str = "utf-8") -> bytes:
             text = body.decode(encoding).encode()
         except UnicodeDecodeError as exc:
             raise UnreadablePageError("the answer is not {encoding}", encoding=encoding) from exc
+        if encoding.lower().startswith("gb") and not body.isascii() and reads_as_utf8([body]):
+            raise UnreadablePageError(
+                "the answer is UTF-8, not {encoding}", encoding=encoding, remedy="leave encoding out of the source"
+            )
     elif not text.isascii():
         # msgspec does not look at the bytes inside the strings it skips.
         try:

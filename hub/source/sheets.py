@@ -11,6 +11,8 @@ from typing import Any
 import python_calamine
 from charset_normalizer import from_bytes
 
+from hub.source.document import reads_as_utf8
+
 __all__ = ["Record", "SetAsideError", "Sheet", "encoding_of", "open_sheet"]
 
 _CHUNK = 1 << 20
@@ -79,6 +81,8 @@ def encoding_of(path: Path, declared: str = "") -> str:
         # GB18030 contains GBK and GB2312, and senders name the smaller ones for it.
         wanted = "gb18030" if declared.lower() in ("gbk", "gb2312") else declared
         candidates = [by_bom or wanted]
+        if not by_bom and wanted.lower().startswith("gb") and _is_utf8(path):
+            raise SetAsideError(f"is UTF-8, not {declared}")
     else:
         candidates = [by_bom] if by_bom else ["utf-8", "gb18030"]
     for codec in candidates:
@@ -89,6 +93,11 @@ def encoding_of(path: Path, declared: str = "") -> str:
         if best is not None and _decodes(path, best.encoding):
             return best.encoding
     raise SetAsideError(f"cannot be decoded as {' or '.join(candidates)}")
+
+
+def _is_utf8(path: Path) -> bool:
+    with path.open("rb") as file:
+        return reads_as_utf8(iter(lambda: file.read(_CHUNK), b""))
 
 
 def _decodes(path: Path, codec: str) -> bool:

@@ -215,6 +215,8 @@ def test_gbk_is_read_where_it_is_declared_and_else_unreadable() -> None:
     with pytest.raises(UnreadablePageError):
         Envelope(rows="rows").scan(body)
     assert Envelope(rows="rows", encoding="gb18030").split(body).rows == ['{"t":"占道经营"}'.encode()]
+    with pytest.raises(UnreadablePageError, match="is UTF-8, not gb18030"):
+        Envelope(rows="rows", encoding="gb18030").split('{"rows":[{"t":"占道经营"}]}'.encode())
     with pytest.raises(UnreadablePageError, match="not ascii"):
         Envelope(rows="rows", encoding="ascii").split(body)
 

@@ -105,6 +105,22 @@ def test_what_cannot_be_decoded(context: SourceContext, folder: Path, tmp_path: 
         encoding_of(noise, "no-such-codec")
 
 
+@pytest.mark.parametrize("declared", ["gbk", "gb2312", "GB18030"])
+def test_utf8_is_not_read_as_the_gb_encoding_it_is_said_to_be(
+    context: SourceContext, folder: Path, declared: str
+) -> None:
+    (folder / "east_1.csv").write_text(CSV, "utf-8")
+    (page,) = read(transport(context, SPEC.model_copy(update={"encoding": declared})), context)
+    assert page.file is not None
+    assert (page.rows, page.file.reason) == ([], f"is UTF-8, not {declared}")
+
+
+def test_a_few_bytes_that_could_be_both_are_what_is_declared(context: SourceContext, folder: Path) -> None:
+    (folder / "east_1.csv").write_bytes("a,b\n1,一\n".encode("gbk"))
+    (page,) = read(transport(context, SPEC.model_copy(update={"encoding": "gbk"})), context)
+    assert rows([page]) == [{"a": "1", "b": "一"}]
+
+
 def test_detection_comes_last(tmp_path: Path) -> None:
     path = tmp_path / "latin.csv"
     path.write_bytes("name,città\nà,é perché così è più là\n".encode("cp1252") * 20 + b"\xe9")
