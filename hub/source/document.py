@@ -1,14 +1,15 @@
 """One answer's body as JSON, walked by dotted paths without decoding what lies beside them."""
 
 from codecs import getincrementaldecoder
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from hub.errors import LoginPageError, UnreadablePageError
 
-__all__ = ["PARSE_ERRORS", "Document", "Shape", "reads_as_utf8", "steps", "utf8_body"]
+__all__ = ["PARSE_ERRORS", "Document", "Shape", "leaf_reader", "reads_as_utf8", "steps", "utf8_body"]
 
 PARSE_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for a text that is no JSON, too deep, or no UTF-8."""
@@ -115,6 +116,30 @@ class Shape:
         for depth in range(len(keys)):
             found = getattr(found, self._names[keys[: depth + 1]]) if found is not None else None
         return found
+
+
+@cache
+def leaf_reader(path: str) -> Callable[[bytes], Any]:
+    """A function to the leaf at a path of one record, None if it is missing: as `Document.value`, in a fraction of its time where
+    objects lead to it."""
+    *parents, last = steps(path)
+    kind: Any = msgspec.defstruct(
+        "Leaf", [("leaf", bool | int | float | str | None, None)], rename={"leaf": last}, gc=False
+    )
+    for name in reversed(parents):
+        kind = msgspec.defstruct("Node", [("leaf", kind | None, None)], rename={"leaf": name}, gc=False)
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(text: bytes) -> Any:
+        try:
+            found = decode(text)
+        except msgspec.ValidationError:
+            return Document(text).value(path)
+        for _ in range(len(parents) + 1):
+            found = found.leaf if found is not None else None
+        return found
+
+    return read
 
 
 class Document:

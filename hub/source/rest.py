@@ -17,7 +17,7 @@ from hub.errors import ConfigError, EnvelopeError, FailedError, LoginPageError, 
 from hub.source.auth import Auth
 from hub.source.client import Answer, Client
 from hub.source.connector import SourceContext
-from hub.source.document import PARSE_ERRORS, Document
+from hub.source.document import PARSE_ERRORS, Document, leaf_reader
 from hub.source.envelope import Envelope, Opened, Split
 from hub.source.instants import read_instant, resolution, write_instant
 from hub.source.paging import OnePage, Paging, Turned
@@ -331,12 +331,12 @@ def _cursor_reader(stream: Stream, params: WindowParams) -> Callable[[bytes], da
     cursor = stream.cursor
     if cursor is None:
         return lambda row: None
-    step = resolution(params.format)
+    step, leaf = resolution(params.format), leaf_reader(cursor.path)
 
     def read(row: bytes) -> datetime | None:
         try:
             flat = stream.reshape(row) if stream.reshape else row
-            moment = read_instant(Document(flat).value(cursor.path), cursor.format, cursor.zone)
+            moment = read_instant(leaf(flat), cursor.format, cursor.zone)
         except (*PARSE_ERRORS, ValueError, UnreadablePageError):
             return None
         if moment is None:

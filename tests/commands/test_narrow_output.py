@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 from answers import Run
+from rich.console import Console
 
+from hub.commands import output
 from hub.commands.output import Column, Output
 
 COLUMNS = [Column("run", "Run", "id"), Column("source", "Source", "name"), Column("error", "Error")]
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("TERM", "dumb")
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_console", lambda: Console(file=sys.stdout, highlight=False, width=80, no_color=True))
 
 
 @pytest.mark.usefixtures("terminal")
