@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,8 @@ def test_stop_finishes_the_page_in_hand(hub: BenchHub) -> None:
         if upstream.fetches == 3:
             reached.set()
             go_on.wait(20)
+        elif upstream.fetches > 3:
+            time.sleep(0.3)  # the hub is told to stop by a thread of its own
 
     good.before_fetch = hold
     with serving(hub, results) as stop:
@@ -94,7 +97,7 @@ def test_stop_finishes_the_page_in_hand(hub: BenchHub) -> None:
         assert transaction.one("SELECT count(*) FROM incident")[0] == interrupted[0].counts.new
         assert transaction.one("SELECT count(*) FROM run WHERE outcome = 'running'")[0] == 0
         assert transaction.one("SELECT count(*) FROM lease WHERE expires_at > 0 AND name LIKE 'good%'")[0] == 0
-    assert 2 <= interrupted[0].counts.new <= 4
+    assert 2 <= interrupted[0].counts.new < len(good.records)
     assert good.closed == 2, "once after planning, once at the end"
 
 
