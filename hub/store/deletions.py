@@ -215,8 +215,9 @@ def held_keys(store: Store, source: str, stream: str) -> set[int]:
     return {key for row in rows for key in array("q", row[0])}
 
 
-def spare(store: Store, source: str, stream: str, shown: set[int]) -> None:
-    """Take what the source shows again out of the stream's deletions that wait: nobody is to approve them by mistake."""
+def spare(store: Store, source: str, stream: str, shown: set[int], now: int) -> None:
+    """Take what the source shows again out of the stream's deletions that wait: nobody is to approve them by mistake. Of one that
+    has none left nobody is asked any more. `now`: epoch ms."""
     with store.write() as transaction:
         lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
         held = transaction.all(
@@ -227,6 +228,8 @@ def spare(store: Store, source: str, stream: str, shown: set[int]) -> None:
             transaction.run(
                 "UPDATE deletion SET keys = ?, records = ? WHERE id = ?", (keys.tobytes(), len(keys), number)
             )
+            if not keys:
+                transaction.run("UPDATE deletion SET status = 'replaced', decided_at = ? WHERE id = ?", (now, number))
 
 
 def list_held(store: Store, *, all_of_them: bool = False) -> list[HeldDeletion]:

@@ -184,13 +184,13 @@ class Store:
     def __init__(self, url: str, keyring: Keyring | None = None) -> None:
         self.url = url
         self._keyring = keyring
+        self._closed = False
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
         #: Whether the database works in processes of its own, so that this one can do something else meanwhile.
         self.apart = self.dialect != "sqlite"
         # SQLite lets one write at a time, and who finds it busy sleeps up to 100 ms before looking again: threads of this
         # process wait for each other here instead, and are woken.
-        self._closed = False
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @property

@@ -260,7 +260,7 @@ class StreamRun:
             try:
                 head = write_page(self._store, lease, write)
                 if shown := self._held.intersection(write.seen):
-                    deletions.spare(self._store, job.key, job.stream.name, shown)
+                    deletions.spare(self._store, job.key, job.stream.name, shown, now_ms())
                 self._tell_committed(write, head)
                 break
             except ConflictError:

@@ -91,6 +91,18 @@ def test_what_the_source_shows_again_unchanged_leaves_a_held_deletion(
     assert deletions.decide(rig.store, held.id, approve=True, actor="wang", now=clock.now) == 1
 
 
+def test_nobody_is_asked_about_a_held_deletion_of_which_all_came_back(rig: Rig, upstream: Upstream) -> None:
+    fill(upstream, 10)
+    rig.set(**HELD).shape(cursor=Cursor(path="at", format="epoch_ms", lookback=timedelta(days=1))).run()
+    records = list(upstream.records)
+    del upstream.records[:5]
+    rig.run(full=True)
+    upstream.records[:] = records
+    rig.run()
+    assert deletions.list_held(rig.store) == []
+    assert [one.status for one in deletions.list_held(rig.store, all_of_them=True)] == ["replaced"]
+
+
 @pytest.mark.parametrize("behind", [2_000, 20_000])
 def test_a_sync_beside_whose_clock_is_behind_loses_nothing(
     rig: Rig, upstream: Upstream, clock: Clock, behind: int
