@@ -18,7 +18,7 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.source.document import PARSE_ERRORS, Document, Shape, steps, utf8_body
-from hub.source.rows import STAND_IN, Known, KnownText, RowsText, TextRows, ends_of
+from hub.source.rows import STAND_IN, Known, KnownText, RowsText, TextRows, decode_rows, ends_of
 from hub.source.said import quiet, quiet_code
 from hub.source.stream import RawRow
 
@@ -27,8 +27,6 @@ __all__ = ["Check", "Envelope", "ErrorKind", "Opened", "Split", "source_error"]
 ErrorKind = Literal["expired", "refused", "rate_limited", "quota", "misconfigured", "unavailable", "failed"]
 """What a source's code means to the engine: sign in again, refused, come back later, the day's quota is spent, a
 setting is wrong, the source is down, or (like every code not listed) the answer cannot be used."""
-
-_rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class Envelope:
             document.check()
             raise self._missing(document)
         try:
-            return _rows.decode(raw)
+            return decode_rows(raw)
         except PARSE_ERRORS as exc:
             raise document.unreadable(self.rows) from exc
 
@@ -158,7 +156,7 @@ class Envelope:
         try:
             if not raw.lstrip().startswith(b"["):
                 return bytes(msgspec.json.decode(raw, type=msgspec.Raw))
-            found = _rows.decode(raw)
+            found = decode_rows(raw)
         except PARSE_ERRORS as exc:
             raise document.unreadable(self.rows) from exc
         if len(found) != 1:

@@ -7,7 +7,7 @@ from typing import NamedTuple, overload
 
 import msgspec
 
-__all__ = ["STAND_IN", "Known", "KnownText", "RowsText", "TextRows", "ends_of"]
+__all__ = ["STAND_IN", "Known", "KnownText", "RowsText", "TextRows", "decode_rows", "ends_of"]
 
 
 class KnownText(NamedTuple):
@@ -25,7 +25,7 @@ STAND_IN = b"0"
 
 #: A shorter text is split in less time than it takes to ask for it.
 _WORTH_IT = 16 * 1024
-_rows = msgspec.json.Decoder(list[msgspec.Raw])
+decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class RowsText:
@@ -56,7 +56,7 @@ class RowsText:
         return bool(rows) and len(self) == sum(map(len, rows)) + len(rows) - 1
 
     def split(self) -> list[bytes]:
-        return list(map(bytes, _rows.decode(self._body[self._start - 1 : self._end + 1])))
+        return list(map(bytes, decode_rows(self._body[self._start - 1 : self._end + 1])))
 
 
 def ends_of(rows: Sequence[bytes], count: int) -> str:
