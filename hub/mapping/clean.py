@@ -56,7 +56,7 @@ def _perhaps(person: PersonRecord, free: str) -> object:
     number, whose end may be x or X."""
     name, phone, number = person.get("name"), person.get("phone"), person.get("id_number")
     return (
-        (name and (name[-1] in free or not name.isalnum()))
+        (name and ((name[-1] in free and name[0] in free) or not name.isalnum()))
         or (phone and (phone[-4:] in free or not phone.isalnum()))
         or (number and (number[6:12] in free or not number.isalnum()))
     )
