@@ -7,8 +7,9 @@ argument.
 import base64
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import httpx
@@ -84,8 +85,10 @@ class Bearer(ApiKey):
 
 
 class TokenAuth(Auth, ABC):
-    """A token fetched with a request, kept in the shared store under `key`, used until `margin` before its end.
+    """A token fetched with a request, kept in the shared store, used until `margin` before its end.
 
+    `account` is who signs in where: one client at a time fetches its token. `credentials` are what it is fetched with: a
+    token fetched with others is not ours to use, so that a changed password is tried at once, not when a session ends.
     Subclasses say how to fetch one and how to put it into a request. The lease of the store holds while it is
     fetched, and no transaction is open then.
     """
@@ -93,8 +96,15 @@ class TokenAuth(Auth, ABC):
     renewable = True
     margin = timedelta(minutes=3)
 
-    def __init__(self, key: str, tokens: TokenStore, now: Callable[[], datetime] = clock.now) -> None:
-        self._key = key
+    def __init__(
+        self,
+        account: str,
+        credentials: Iterable[Secret],
+        tokens: TokenStore,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._account = account
+        self._credentials = "\0".join(map(clear, credentials))
         self._tokens = tokens
         self._now = now
         # Streams run in threads of their own: one must not forget the newer token another has just fetched.
@@ -119,11 +129,15 @@ class TokenAuth(Auth, ABC):
             self._tokens.forget(self._key, token)
             self._used.token = None
 
+    @cached_property
+    def _key(self) -> str:
+        return f"{self._account}/{self._tokens.mark(self._credentials)}"
+
     def _token(self) -> Generator[httpx.Request, httpx.Response, Token]:
         token = self._tokens.get(self._key)
         if token is not None and self._fresh(token):
             return self._known(token)
-        with self._tokens.refreshing(self._key):
+        with self._tokens.refreshing(self._account):
             token = self._tokens.get(self._key)
             if token is None or not self._fresh(token):
                 token = yield from self.fetch_token(token)
@@ -162,7 +176,8 @@ class OAuth2ClientCredentials(TokenAuth):
         style: Literal["basic", "form"] = "basic",
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        super().__init__(f"{httpx.URL(token_url).host}/{client_id}", tokens, now)
+        account = f"{httpx.URL(token_url).host}/{client_id}"
+        super().__init__(account, (token_url, client_secret, scope), tokens, now)
         self._url, self._id, self._secret, self._scope, self._style = (
             token_url,
             client_id,
@@ -212,8 +227,9 @@ class SessionCookie(TokenAuth):
         message: tuple[str, ...] | str = ("message", "msg"),
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        super().__init__(f"{httpx.URL(login_url).host}/{key}", tokens, now)
         self._url, self._form, self._name = login_url, {field: clear(value) for field, value in form.items()}, name
+        credentials = (login_url, *(text for pair in self._form.items() for text in pair))
+        super().__init__(f"{httpx.URL(login_url).host}/{key}", credentials, tokens, now)
         self._envelope = Envelope(checks=checks, message=message)
 
     def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:

@@ -44,7 +44,11 @@ class TokenStore(Protocol):
     def forget(self, key: str, token: Token) -> None:
         """Drop exactly this token; a newer one that another process stored meanwhile stays."""
 
-    def refreshing(self, key: str) -> AbstractContextManager[None]:
+    def mark(self, credentials: str) -> str:
+        """By what a token is known as fetched with these credentials; nobody can tell or try them from it without the
+        store's key."""
+
+    def refreshing(self, account: str) -> AbstractContextManager[None]:
         """A short lease: one process fetches a new token, the others wait and then find it with `get`."""
 
 

@@ -57,7 +57,7 @@ class GatewayMd5(TokenAuth):
         by_secret: str = "/gateway/app/refreshTokenBySec.htm",
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        super().__init__(f"{httpx.URL(base_url).netloc.decode()}/{app_key}", tokens, now)
+        super().__init__(f"{httpx.URL(base_url).netloc.decode()}/{app_key}", (app_secret,), tokens, now)
         self._app_key, self._app_secret, self._carry = app_key, clear(app_secret), carry
         self._by_key, self._by_secret = base_url.rstrip("/") + by_key, base_url.rstrip("/") + by_secret
 

@@ -22,12 +22,16 @@ _KEPT_S = 1.0
 
 
 class StoredTokens:
-    """`hub.source.TokenStore` on the store; keyed by what two clients would fight over: (host, appKey)."""
+    """`hub.source.TokenStore` on the store; under (host, appKey), which two clients would fight over, and the mark
+    of the credentials."""
 
     def __init__(self, store: Store, owner: str) -> None:
         self._store, self._owner = store, owner
         self._kept: dict[str, tuple[float, Token]] = {}
         self._dropped, self._keeping = 0, threading.Lock()
+
+    def mark(self, credentials: str) -> str:
+        return self._store.keyring.mark(credentials, "credentials")
 
     def get(self, key: str) -> Token | None:
         at, token = self._kept.get(key, (0.0, None))
@@ -72,11 +76,11 @@ class StoredTokens:
         self._drop()
 
     @contextmanager
-    def refreshing(self, key: str) -> Iterator[None]:
-        """Hold the refresh lease of a key, waiting for whoever has it. Never called inside a page's transaction."""
+    def refreshing(self, account: str) -> Iterator[None]:
+        """Hold the refresh lease of an account, waiting for whoever has it. Never called inside a page's transaction."""
         while True:
             try:
-                lease = acquire(self._store, f"token:{key}", self._owner, _REFRESH_LEASE_MS, now_ms())
+                lease = acquire(self._store, f"token:{account}", self._owner, _REFRESH_LEASE_MS, now_ms())
                 self._drop()
                 break
             except BusyError:

@@ -58,7 +58,10 @@ class Tokens:
     def forget(self, key: str, token: Token) -> None:
         self.held.pop(key, None)
 
-    def refreshing(self, key: str) -> AbstractContextManager[None]:
+    def mark(self, credentials: str) -> str:
+        return str(hash(credentials))
+
+    def refreshing(self, account: str) -> AbstractContextManager[None]:
         return self._lock  # type: ignore[return-value]
 
 

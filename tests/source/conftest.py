@@ -27,7 +27,10 @@ class MemoryTokens:
         if self.held.get(key) == token:
             del self.held[key]
 
-    def refreshing(self, key: str) -> AbstractContextManager[None]:
+    def mark(self, credentials: str) -> str:
+        return str(hash(credentials))
+
+    def refreshing(self, account: str) -> AbstractContextManager[None]:
         self.leases += 1
         return self._lock  # type: ignore[return-value]
 

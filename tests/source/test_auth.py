@@ -308,6 +308,59 @@ def test_a_refused_session(context: SourceContext, body: bytes, error: type[Exce
         drive(session(context), lambda request: httpx.Response(200, content=body, request=request))
 
 
+def answers_of_every_scheme(request: httpx.Request) -> httpx.Response:
+    end = int((NOW + timedelta(hours=48)).timestamp() * 1000)
+    names = ("refreshSecret", "requestSecret")
+    datas = dict.fromkeys(names, "given") | {f"{name}EndTime": end for name in names}
+    answer = {"access_token": "given", "code": "00", "datas": datas}
+    return httpx.Response(
+        200,
+        json=answer,
+        headers={"Set-Cookie": "SID=given", "Date": format_datetime(NOW, usegmt=True)},
+        request=request,
+    )
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        lambda secret, tokens: OAuth2ClientCredentials("https://a.example/token", "me", secret, tokens),
+        lambda secret, tokens: SessionCookie("https://a.example/login", {"password": secret}, tokens, key="me"),
+        lambda secret, tokens: GatewayMd5("https://a.example", "me", secret, tokens, now=Clock()),
+    ],
+    ids=["oauth2", "session", "gateway_md5"],
+)
+def test_what_was_given_for_other_credentials_is_not_used(context: SourceContext, scheme: Any) -> None:
+    asked: list[httpx.Request] = []
+
+    def other_side(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return answers_of_every_scheme(request)
+
+    drive(scheme("right", context.tokens), other_side)
+    drive(scheme(SecretStr("right"), context.tokens), other_side)
+    assert len(asked) == 1, "the same credentials, in another process"
+
+    def refuses(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, request=request)
+
+    with pytest.raises(RefusedError):
+        drive(scheme("wrong", context.tokens), refuses)
+    drive(scheme("right", context.tokens), refuses)
+    assert len(asked) == 1, "who tried others has cost the session nothing"
+    assert not any("right" in key for key in context.tokens.held)  # type: ignore[attr-defined]
+
+
+def test_a_token_for_another_scope_is_not_used(context: SourceContext) -> None:
+    given = [
+        OAuth2ClientCredentials("https://a.example/token", "me", "s", context.tokens, scope=scope)
+        for scope in ("read", "list")
+    ]
+    for auth in given:
+        drive(auth, answers_of_every_scheme)
+    assert len(context.tokens.held) == 2  # type: ignore[attr-defined]
+
+
 def test_token_requests_go_through_the_client(upstream: Any, reply: Any, context: SourceContext) -> None:
     """Budget, deadline and statuses hold for them too, and the lease is free again after a failure."""
     asked: list[str] = []
@@ -326,7 +379,7 @@ def test_token_requests_go_through_the_client(upstream: Any, reply: Any, context
 
 def test_a_scheme_must_say_how(context: SourceContext) -> None:
     with pytest.raises(TypeError, match="apply, fetch_token"):
-        TokenAuth("key", context.tokens)  # type: ignore[abstract]
+        TokenAuth("key", (), context.tokens)  # type: ignore[abstract]
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ from hub.store.store import Store
 from hub.store.tokens import StoredTokens
 
 OTHER = bytes(reversed(KEY))
-NAME, PHONE, NUMBER, SECRET = "欧阳震华", "13857901234", "330702197001011231", "token-value-0815"
+NAME, PHONE, NUMBER = "欧阳震华", "13857901234", "330702197001011231"
+SECRET, PASSWORD = "token-value-0815", "password-of-the-source"
 
 
 def plant(rig: Rig) -> str:
@@ -26,7 +27,8 @@ def plant(rig: Rig) -> str:
     bad = {"id": "b", "at": "never", "who": NAME, "phone": PHONE, "no": NUMBER}
     rig.transport.rows = [msgspec.json.encode(good), msgspec.json.encode(bad)]  # type: ignore[attr-defined]
     rig.run()
-    StoredTokens(rig.store, "me").put("host/app", Token({"secret": SECRET}))
+    tokens = StoredTokens(rig.store, "me")
+    tokens.put(f"host/app/{tokens.mark(PASSWORD)}", Token({"secret": SECRET}))
     identity: str = rig.all("SELECT id FROM incident")[0][0]
     return identity
 
@@ -49,7 +51,7 @@ def test_planted_citizens_and_secrets_are_not_in_the_database(rig: Rig) -> None:
     plant(rig)
     held = everything(rig.store)
     assert b'"a"' in held, "the search works"
-    for text in (NAME, PHONE, NUMBER, SECRET):
+    for text in (NAME, PHONE, NUMBER, SECRET, PASSWORD):
         for form in (text, text[1:], text.encode("unicode_escape").decode()):
             assert form.encode() not in held, form
         assert text.encode("utf-16-le") not in held
@@ -63,7 +65,8 @@ def test_with_the_key_all_of_it_is_there(rig: Rig) -> None:
     assert msgspec.json.decode(record.raw)["no"] == NUMBER
     [entry] = list_quarantine(rig.store)
     assert PHONE.encode() in quarantined_raw(rig.store, entry.id).raw
-    token = StoredTokens(rig.store, "me").get("host/app")
+    tokens = StoredTokens(rig.store, "me")
+    token = tokens.get(f"host/app/{tokens.mark(PASSWORD)}")
     assert token is not None
     assert token.values == {"secret": SECRET}
 
@@ -82,8 +85,10 @@ def test_another_key_opens_nothing(rig: Rig, store_url: str) -> None:
     for look in (lambda: raw_of(other, identity), lambda: people_of(other, identity)):
         with pytest.raises(StoreError):
             look()
+    mine = StoredTokens(rig.store, "me").mark(PASSWORD)
     with pytest.raises(StoreError):
-        StoredTokens(other, "me").get("host/app")
+        StoredTokens(other, "me").get(f"host/app/{mine}")
+    assert StoredTokens(other, "me").mark(PASSWORD) != mine, "passwords cannot be tried against it without the key"
     other.close()
 
 
