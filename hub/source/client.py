@@ -2,7 +2,6 @@
 words."""
 
 import logging
-import ssl
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from hub.errors import (
     DeadlineError,
     EnvelopeError,
     FailedError,
-    HubError,
     LoginPageError,
     RateLimitedError,
     RefusedError,
@@ -28,10 +26,11 @@ from hub.errors import (
 from hub.source.connector import SourceContext
 from hub.source.deadline import deadline, deadline_transport, remaining
 from hub.source.document import PARSE_ERRORS
+from hub.source.foreign import translated
 from hub.source.instants import http_date
 from hub.source.said import quiet, quiet_code
 
-__all__ = ["FOREIGN_ERRORS", "Answer", "Client", "answer_of", "judge", "retry_after_s", "same_host", "translated"]
+__all__ = ["Answer", "Client", "answer_of", "judge", "retry_after_s", "same_host"]
 
 # httpx's INFO line prints the full URL, query string and all.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -51,53 +50,6 @@ class Answer:
     clock: datetime | None
     headers: httpx.Headers
     url: str
-
-
-#: httpx exception → what it means here. The nearest class of its family decides; tests/source/test_client.py holds it
-#: complete.
-FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
-    httpx.TimeoutException: DeadlineError,
-    httpx.ConnectTimeout: UnavailableError,
-    httpx.PoolTimeout: UnavailableError,
-    httpx.NetworkError: UnavailableError,
-    httpx.ProtocolError: UnavailableError,
-    httpx.LocalProtocolError: ConfigError,
-    httpx.ProxyError: UnavailableError,
-    httpx.UnsupportedProtocol: ConfigError,
-    httpx.DecodingError: EnvelopeError,
-    httpx.TooManyRedirects: FailedError,
-    httpx.InvalidURL: ConfigError,
-    httpx.CookieConflict: FailedError,
-    httpx.StreamError: FailedError,
-    httpx.HTTPStatusError: FailedError,
-}
-
-
-def translated(error: Exception, url: str) -> HubError:
-    """The hub's error for one of httpx. Says the class only: httpx's own texts may hold the address with its query."""
-    kind = next((FOREIGN_ERRORS[cls] for cls in type(error).__mro__ if cls in FOREIGN_ERRORS), FailedError)
-    values = {"url": url, "why": type(error).__name__}
-    if isinstance(_root(error), ssl.SSLCertVerificationError):
-        return ConfigError(
-            "the certificate of {url} is not trusted", remedy="check ca_bundle and the address in hub.toml", **values
-        )
-    if issubclass(kind, DeadlineError):
-        return DeadlineError(
-            "{url} did not answer in time ({why})", remedy="the source is slow; it is asked again later", **values
-        )
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return UnavailableError("{url} broke off its answer ({why})", remedy="it is asked again later", **values)
-    if issubclass(kind, UnavailableError):
-        return UnavailableError(
-            "{url} cannot be reached ({why})", remedy="check the address, the network and the proxy", **values
-        )
-    if issubclass(kind, ConfigError):
-        return ConfigError(
-            "{url} cannot be asked ({why})", remedy="check the address of the source in hub.toml", **values
-        )
-    if issubclass(kind, EnvelopeError):
-        return EnvelopeError("the answer of {url} cannot be decoded ({why})", **values)
-    return FailedError("{url} answered in a way that cannot be used ({why})", **values)
 
 
 class Client:
@@ -186,13 +138,18 @@ class Client:
                 finally:
                     response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as exc:
-            raise translated(exc, url) from exc
+            raise translated(exc, url, self._peer(request.url)) from exc
         headers = [
             (name, value)
             for name, value in response.headers.multi_items()
             if name.lower() not in ("content-encoding", "content-length")
         ]
         return httpx.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def _peer(self, url: httpx.URL) -> str:
+        """Host and port that the connection goes to."""
+        to = httpx.URL(self._context.http.get("proxy") or url)
+        return f"{to.netloc.decode()}" if to.port else f"{to.netloc.decode()}:{443 if to.scheme == 'https' else 80}"
 
     def _body(self, response: httpx.Response, url: str) -> bytes:
         limit = self._context.max_bytes
@@ -242,13 +199,6 @@ def judge(answer: Answer, *, expired_on: tuple[int, ...] = (), empty_on: tuple[i
     raise FailedError(
         "{url} does not accept the request ({status}: {said})", remedy="check the settings of this stream", **values
     )
-
-
-def _root(error: BaseException) -> BaseException:
-    """Where a chain of errors began."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
 
 
 def same_host(one: httpx.URL, other: httpx.URL) -> bool:

@@ -85,7 +85,11 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         limited = _limited(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, limited, local_address, socket_options))
+        try:
+            return _Stream(self._inner.connect_tcp(host, port, limited, local_address, socket_options))
+        except UnicodeError as exc:
+            # A label of a name that is empty or longer than 63: neither httpcore nor httpx looks for it.
+            raise httpcore.ConnectError("not a host name") from exc
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(min(seconds, remaining()))

@@ -26,7 +26,7 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.source import Client, SourceContext
-from hub.source.client import FOREIGN_ERRORS, Answer, retry_after_s, same_host, translated
+from hub.source.client import Answer, retry_after_s, same_host
 
 
 def get(context: SourceContext, url: str, **declared: Any) -> Answer:
@@ -190,44 +190,10 @@ def test_a_broken_answer_is_unavailable(upstream: Any, reply: Any, context: Sour
         get(context, upstream.url + "/list?key=secret")
 
 
-def test_nobody_there(context: SourceContext) -> None:
-    with pytest.raises(UnavailableError, match="cannot be reached") as caught:
-        get(context, "http://127.0.0.1:9/list?key=secret")
-    assert "secret" not in str(caught.value)
-
-
 @pytest.mark.parametrize("url", ["http://a:port/", "ftp://a.example/", "a.example/list", "http://:80/"])
 def test_an_address_that_is_none(context: SourceContext, url: str) -> None:
     with pytest.raises(ConfigError):
         get(context, url)
-
-
-def every_error() -> list[type[Exception]]:
-    def family(cls: type[Exception]) -> Iterator[type[Exception]]:
-        yield cls
-        for child in cls.__subclasses__():
-            yield from family(child)
-
-    exported = [getattr(httpx, name) for name in httpx.__all__]
-    roots = [cls for cls in exported if isinstance(cls, type) and issubclass(cls, Exception)]
-    return sorted({cls for root in roots for cls in family(root)}, key=lambda cls: cls.__name__)
-
-
-@pytest.mark.parametrize("error", every_error(), ids=lambda cls: cls.__name__)
-def test_every_error_of_httpx_is_in_the_table(error: type[Exception]) -> None:
-    umbrellas = {httpx.HTTPError, httpx.RequestError, httpx.TransportError}
-    assert error in umbrellas or any(cls in FOREIGN_ERRORS for cls in error.__mro__)
-    kind = next((FOREIGN_ERRORS[cls] for cls in error.__mro__ if cls in FOREIGN_ERRORS), FailedError)
-    made = error.__new__(error)
-    assert type(translated(made, "http://a.example/")) is kind
-
-
-def test_an_untrusted_certificate_is_a_setting() -> None:
-    import ssl
-
-    error = httpx.ConnectError("x")
-    error.__cause__ = ssl.SSLCertVerificationError("x")
-    assert isinstance(translated(error, "https://a.example/"), ConfigError)
 
 
 # --- redirects -------------------------------------------------------------------------------------------------------
