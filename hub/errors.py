@@ -28,9 +28,11 @@ HubError
 └── InterruptedByOperatorError  interrupted 130 stopped after a clean flush
 """
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "TokenExpiredError",
     "UnavailableError",
     "UnreadablePageError",
+    "raised_at",
     "worst",
 ]
 
@@ -104,6 +107,14 @@ _SEVERITY = (130, 2, 1, 4, 5, 6, 3, 7, 0)
 def worst(outcomes: Iterable[Outcome]) -> int:
     """The exit code that speaks for several outcomes; 0 for none."""
     return min((EXIT_CODES[outcome] for outcome in outcomes), key=_SEVERITY.index, default=0)
+
+
+def raised_at(error: BaseException) -> str:
+    """`folder/file:line` where foreign code raised it. Its own text is never shown: it may hold what the code worked on."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (frame.filename, frame.lineno)
+    path = Path(file or "?")
+    return f"{path.parent.name}/{path.name}:{line}"
 
 
 class HubError(Exception):

@@ -4,16 +4,18 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from hub import hookspecs
-from hub.errors import PluginError
+from hub.data_plugin import HOOKS, hooks_of
+from hub.errors import PluginError, raised_at
 
 if TYPE_CHECKING:
     from hub.config import PluginSettings
@@ -27,7 +29,6 @@ GROUP = f"hub.v{hookspecs.API_VERSION}"
 _ANY_GROUP = re.compile(r"hub\.v(\d+)")
 #: The hub's own distribution: its plugins come through the same door, first, and need no permission.
 _OWN = "supervision-hub"
-_HOOKS = frozenset(name for name in hookspecs.__all__ if name.startswith("hub_"))
 
 
 class PluginState(StrEnum):
@@ -108,11 +109,12 @@ class _Plugin:
             raise failure[0].within(plugin=self.name)
         if failure:
             raise PluginError(
-                "{plugin}: hook {hook} raised {error}",
-                remedy="see the log for its traceback; report it to its author",
+                "{plugin}: hook {hook} raised {error} at {place}",
+                remedy="`hub --log-level debug plugins` shows its traceback; report it to its author",
                 plugin=self.name,
                 hook=hook,
                 error=type(failure[0]).__name__,
+                place=raised_at(failure[0]),
             ) from failure[0]
         return answer
 
@@ -136,13 +138,18 @@ class Plugins:
 
         if name in self.connectors:
             return self.connectors[name]
+        unusable = [line for line in self.listed if line.state in (PluginState.BROKEN, PluginState.OFF)]
+        if own := next((line.problem for line in unusable if line.name == name), None):
+            # A copy: whoever gets it writes the source into it.
+            raise copy(own)
         if guess := nearest(name, self.connectors):
             raise PluginError(
                 "there is no connector {connector}", remedy="did you mean {nearest}?", connector=name, nearest=guess
             )
         raise PluginError(
-            "there is no connector {connector}",
+            "there is no connector {connector}; plugins that cannot be used: {plugins}",
             remedy="`hub plugins` lists what there is, and what is broken", connector=name,
+            plugins=", ".join(line.name for line in unusable) or "-",
         )  # fmt: skip
 
     def implements(self, hook: str) -> bool:
@@ -241,7 +248,9 @@ def load_plugins(settings: "PluginSettings | None" = None) -> Plugins:
             seen.add(entry.name)
             line = replace(line, connectors=plugins._take(_register(entry)))
         except PluginError as error:
-            log.warning("%s", error, extra={"action": "plugin_broken", "plugin": entry.name}, exc_info=error.__cause__)
+            marks = {"action": "plugin_broken", "plugin": entry.name}
+            log.warning("%s", error, extra=marks)
+            log.debug("the traceback of %s", entry.name, extra=marks, exc_info=error.__cause__)
             line = replace(line, state=PluginState.BROKEN, problem=error)
         plugins.listed.append(line)
     return plugins
@@ -256,14 +265,24 @@ def installed_plugins() -> list[EntryPoint]:
     """Entry points of every `hub.vN`, the hub's own first; a distribution found twice on the path counts once."""
     found: dict[tuple[str, str, str], EntryPoint] = {}
     for distribution in distributions():
-        for entry in distribution.entry_points:
+        for entry in _entry_points(distribution):
             if _ANY_GROUP.fullmatch(entry.group):
                 found.setdefault((distribution.name, entry.group, entry.name), entry)
     return sorted(found.values(), key=lambda entry: (_distribution(entry) != _OWN, _distribution(entry), entry.name))
 
 
+def _entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
+    """None of a distribution whose list of them is damaged: any package of the environment may be, also one of no concern."""
+    try:
+        return distribution.entry_points
+    except (ValueError, TypeError, OSError) as exc:
+        values = distribution.name, type(exc).__name__
+        log.warning("the entry points of %s cannot be read: %s", *values, extra={"action": "plugin_broken"})
+        return ()
+
+
 def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else ""
+    return (entry.dist.name or "") if entry.dist else ""
 
 
 def _refuse_before_import(entry: EntryPoint, seen: set[str]) -> None:
@@ -282,35 +301,8 @@ def _refuse_before_import(entry: EntryPoint, seen: set[str]) -> None:
         )
 
 
-class _DeclaredPlugin:
-    """What a package of data only brings: the connector of its connector.toml and its `mappings`."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    @hookspecs.hookimpl
-    def hub_connectors(self) -> "list[type[Connector]]":
-        from hub.source.declared import read_connector
-
-        return [read_connector(self._file)]
-
-    @hookspecs.hookimpl
-    def hub_mappings(self) -> list[Path]:
-        folder = self._file.parent / "mappings"
-        return [folder] if folder.is_dir() else []
-
-
-def _declared(module: object) -> object:
-    """The module, or in its place what its connector.toml declares if it has one and no hooks of its own."""
-    file = getattr(module, "__file__", None)
-    declaration = Path(file).parent / "connector.toml" if file else None
-    if declaration is None or not declaration.is_file() or _HOOKS & set(dir(module)):
-        return module
-    return _DeclaredPlugin(declaration)
-
-
 def _register(entry: EntryPoint) -> _Plugin:
-    module = _declared(_import(entry))
+    module = hooks_of(_import(entry))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     _check_names(entry.name, module, manager)
@@ -342,9 +334,9 @@ def _import(entry: EntryPoint) -> object:
         ) from exc  # fmt: skip
     except (Exception, SystemExit) as exc:
         raise PluginError(
-            "{plugin} cannot be imported: {error}",
-            remedy="see the log for its traceback; report it to its author",
-            plugin=entry.name, error=type(exc).__name__,
+            "plugin {plugin} cannot be imported: {error} at {place}",
+            remedy="`hub --log-level debug plugins` shows its traceback; report it to its author",
+            plugin=entry.name, error=type(exc).__name__, place=raised_at(exc),
         ) from exc  # fmt: skip
     return module
 
@@ -356,13 +348,13 @@ def _check_names(name: str, module: object, manager: pluggy.PluginManager) -> No
     for attribute in dir(module):
         if not attribute.startswith("hub_") or not callable(getattr(module, attribute)):
             continue
-        if attribute not in _HOOKS:
+        if attribute not in HOOKS:
             raise PluginError(
                 "{plugin}: {hook} is not a hook",
                 remedy="did you mean {nearest}?",
                 plugin=name,
                 hook=attribute,
-                nearest=nearest(attribute, _HOOKS) or ", ".join(sorted(_HOOKS)),
+                nearest=nearest(attribute, HOOKS) or ", ".join(sorted(HOOKS)),
             )
         if manager.parse_hookimpl_opts(module, attribute) is None:
             raise PluginError(

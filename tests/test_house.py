@@ -43,9 +43,10 @@ BELOW = {
     "hub.source": {"hub.errors", "hub.incident", "hub.config", "hub.clock"},
     "hub.mapping": {"hub.errors", "hub.incident", "hub.config"},
     "hub.hookspecs": {"hub.source"},
-    "hub.plugins": {"hub.hookspecs", "hub.source", "hub.errors", "hub.config"},
+    "hub.plugins": {"hub.hookspecs", "hub.data_plugin", "hub.source", "hub.errors", "hub.config"},
     "hub.store": {"hub.errors", "hub.incident", "hub.config", "hub.clock", "hub.mapping", "hub.source"},
 }
+BELOW["hub.data_plugin"] = {"hub.hookspecs", "hub.source"}
 BELOW["hub.probing"] = {"hub.errors"}
 BELOW["hub.sync"] = {*BELOW["hub.store"], "hub.store", "hub.plugins"}
 BELOW["hub.schedule"] = {*BELOW["hub.sync"], "hub.sync"}

@@ -127,6 +127,59 @@ def test_a_broken_plugin_is_listed_and_the_others_load(
     assert "rain" in plugins.connectors
 
 
+def test_a_broken_plugin_is_one_line_of_the_log(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("bad", "raise RuntimeError('13857901234')")
+    with caplog.at_level("INFO"):
+        load()
+    [said] = [record for record in caplog.records if record.name == "hub.plugins"]
+    assert "plugin bad cannot be imported: RuntimeError at " in said.getMessage()
+    assert "/plugin_hub_connector_bad.py:5" in said.getMessage()
+    assert said.exc_info is None, "its traceback is for its author, and holds what it worked on"
+    caplog.clear()
+    with caplog.at_level("DEBUG"):
+        load()
+    assert "RuntimeError: 13857901234" in caplog.text
+
+
+def test_the_line_of_a_mistake_in_writing_is_named(install: Install) -> None:
+    install("bad", "x = (")
+    assert "SyntaxError at" in line(load(), "bad").reason
+    assert "/plugin_hub_connector_bad.py:5" in line(load(), "bad").reason
+
+
+def test_who_needs_a_broken_plugin_is_told_why(install: Install) -> None:
+    install("rain", GOOD + "1 / 0")
+    install("snow", OTHER)
+    plugins = load(allow=["rain"])
+    for name, reason in {"rain": "cannot be imported: ZeroDivisionError", "snow": "allow does not name snow"}.items():
+        with pytest.raises(PluginError, match=reason) as caught:
+            plugins.connector(name)
+        caught.value.within(source="s")
+        assert "source" not in (line(plugins, name).problem or caught.value).values
+    with pytest.raises(PluginError, match="plugins that cannot be used: rain, snow"):
+        plugins.connector("something_else")
+
+
+@pytest.mark.parametrize(
+    "entry_points", [b"[hub.v1]\nrain\n", b"[hub.v1]\nrain = plugin\xff\n"], ids=["no value", "not UTF-8"]
+)
+def test_a_damaged_package_stops_nobody(
+    install: Install, tmp_path: Path, entry_points: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("rain", GOOD)
+    install("snow", OTHER)
+    (tmp_path / "hub_connector_rain-1.2.dist-info" / "entry_points.txt").write_bytes(entry_points)
+    assert load().connector("snow")
+    assert "the entry points of hub-connector-rain cannot be read" in caplog.text
+
+
+def test_a_package_that_says_nothing_of_itself_is_loaded(install: Install, tmp_path: Path) -> None:
+    install("rain", GOOD)
+    install("snow", OTHER)
+    (tmp_path / "hub_connector_rain-1.2.dist-info" / "METADATA").unlink()
+    assert load().connector("rain")
+
+
 def test_another_api_version_is_refused_before_import(install: Install) -> None:
     install("next", "raise AssertionError('imported')", group="hub.v2")
     found = line(load(), "next")
