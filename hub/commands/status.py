@@ -11,6 +11,7 @@ from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
 from hub.store.due import FULL_REFRESH, DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
+from hub.sync.foreign_code import declared
 
 if TYPE_CHECKING:
     from hub.schedule.ticket import Snapshot
@@ -99,10 +100,9 @@ def _declared(session: Session, name: str) -> tuple[HubError | None, str, list[s
     try:
         if name in session.settings.problems:
             raise session.settings.problems[name].error
-        settings = session.settings.sources[name]
-        connector = session.plugins.connector(settings.connector)()
+        connector, streams = declared(session.plugins, session.settings.sources[name])
         title = connector.title if session.lang == "zh" else connector.title_en
-        return None, title, [stream.name for stream in connector.streams(settings.connector_config(connector.Config))]
+        return None, title, [stream.name for stream in streams]
     except HubError as error:
         return error, "", []
 

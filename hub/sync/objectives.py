@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hub.errors import HubError
 from hub.store.alarms import Amiss
 from hub.store.health import hourly_volumes, progress_of_streams
+from hub.sync.foreign_code import declared
 from hub.sync.sources import Hub
 from hub.sync.volume import HOUR_MS, LEARNED_MS, usual_volume
 
@@ -52,8 +53,7 @@ def _partitions(hub: Hub) -> Iterator[tuple[str, str, str]]:
         if not settings.enabled:
             continue
         try:
-            connector = hub.plugins.connector(settings.connector)()
-            streams = connector.streams(settings.connector_config(connector.Config))
+            _, streams = declared(hub.plugins, settings)
         except HubError:
             # A section that cannot be used is misconfigured: every command says so by itself.
             continue

@@ -16,6 +16,7 @@ from hub.source.document import Document
 from hub.source.stream import Page
 from hub.store.incidents import mapped_fields
 from hub.sync.call import Call
+from hub.sync.foreign_code import called
 from hub.sync.job import StreamJob
 from hub.sync.reading import begin, window_of
 
@@ -86,7 +87,7 @@ def _first_page(job: StreamJob) -> Page:
 def _called(job: StreamJob, work: Callable[[], T]) -> T:
     due = time.monotonic() + job.settings.page_deadline.total_seconds()
     grace_s = job.settings.request_deadline.total_seconds()
-    return Call(work, source=job.source, due=due, grace_s=grace_s).result()
+    return called(job.settings.connector, Call(work, source=job.source, due=due, grace_s=grace_s).result)
 
 
 def _map(job: StreamJob, page: Page, sample: Sample, keep: int, unmask: bool) -> None:

@@ -31,6 +31,7 @@ from hub.store.runs import source_key
 from hub.store.store import Store
 from hub.store.tokens import StoredFiles, StoredTokens
 from hub.sync.call import MOST_LEFT_BEHIND, Call, left_behind
+from hub.sync.foreign_code import called
 from hub.sync.job import Hooks, StreamJob
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
@@ -102,11 +103,11 @@ class Hub:
         if name in self.settings.problems:
             raise self.settings.problems[name].error.within(source=name)
         settings = self.settings.sources[name]
-        connector = self.plugins.connector(settings.connector)()
-        config = settings.connector_config(connector.Config)
+        connector = called(settings.connector, lambda: self.plugins.connector(settings.connector)())
+        config = called(settings.connector, lambda: settings.connector_config(connector.Config))
         context = self._context(name, settings)
         made = self._call(name, lambda: (connector.streams(config), connector.transport(config, context)), settings)
-        streams, transport = made.result()
+        streams, transport = called(settings.connector, made.result)
         try:
             yield OpenSource(name, connector, settings, streams, transport)
         finally:

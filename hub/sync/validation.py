@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hub.config import Settings, SourceSettings
@@ -14,6 +15,7 @@ from hub.mapping.codes import CodeTable, load_code_table
 from hub.mapping.definition import load_mapping, mistakes
 from hub.mapping.mapping import Mapping, Mappings
 from hub.plugins import Plugins
+from hub.sync.foreign_code import called
 
 __all__ = ["Finding", "validate"]
 
@@ -76,7 +78,7 @@ def _compiled(mapping: Mapping, path: Path, tables: dict[str, Path]) -> Iterator
 def _sources(settings: Settings, plugins: Plugins, mappings: Mappings) -> Iterator[Finding]:
     for name, source in settings.sources.items():
         try:
-            connector = plugins.connector(source.connector)()
+            connector = called(source.connector, plugins.connector(source.connector))
             known = (*SourceSettings.model_fields, *connector.Config.model_fields)
             config, wrong = read_section(connector.Config, source.options, source._places, known=known)
             # Each of these says its line itself; a whole is not told beside the part that is wrong in it.
@@ -84,7 +86,7 @@ def _sources(settings: Settings, plugins: Plugins, mappings: Mappings) -> Iterat
             for error, own in zip(wrong, keys, strict=True):
                 if not any(key.startswith(f"{own}.") for key in keys):
                     yield Finding(name, error.within(source=name))
-            streams = connector.streams(config) if config is not None else ()
+            streams = called(source.connector, partial(connector.streams, config)) if config is not None else ()
         except HubError as error:
             yield Finding(source._places.of(("connector",)), error.within(source=name))
             continue

@@ -187,6 +187,40 @@ def test_plugins_are_listed_with_their_problem(run: Run, tmp_path: Path, monkeyp
     assert "损坏" in run("plugins").out
 
 
+def test_a_defect_of_a_connector_is_one_line_of_every_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of its own source only; what the exception says may be anybody's number."""
+    (tmp_path / "plugin_with_a_defect.py").write_text(
+        "from hub.hookspecs import hookimpl\nfrom hub.source.connector import Connector\n"
+        "class Rain(Connector):\n    name, title, title_en = 'rain', '雨量', 'Rain gauges'\n"
+        "    def streams(self, config): raise KeyError('13857901234')\n    def transport(self, config, context): ...\n"
+        "@hookimpl\ndef hub_connectors(): return [Rain]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rain = EntryPoint("rain", "plugin_with_a_defect", "hub.v1")
+    monkeypatch.setattr(hub.plugins, "installed_plugins", lambda found=hub.plugins.installed_plugins: [*found(), rain])
+    assert run("init", str(tmp_path / "hub")).code == 0
+    monkeypatch.chdir(tmp_path / "hub")
+    (tmp_path / "hub" / "files").mkdir()
+    with Path("hub.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[sources.rain]\nconnector = "rain"\n\n[sources.drop]\nconnector = "csv_drop"\nfolder = "files"\n')
+        file.write('[[sources.drop.files]]\npattern = "*.csv"\nstream = "reports"\nmapping = "snapshot/reports"\n')
+    codes = {}
+    for words in ("check", "sync", "status", "validate", "preview rain", "reconcile rain", "doctor"):
+        answer = run(*words.split(), "--output", "json")
+        codes[words] = answer.code
+        assert "13857901234" not in answer.out + answer.err
+        if words != "doctor":
+            assert "connector rain raised KeyError at " in answer.out + answer.err, words
+            assert "/plugin_with_a_defect.py:5" in answer.out + answer.err
+    assert codes == {
+        "check": 1, "sync": 1, "status": 0, "validate": 2, "preview rain": 1, "reconcile rain": 1, "doctor": 0
+    }  # fmt: skip
+    outcomes = {line["source"]: line["outcome"] for line in run("sync", "--output", "json").lines}
+    assert outcomes == {"rain": "failed", "drop": "ok"}
+
+
 def test_the_built_in_connectors_come_through_the_same_door(run: Run, tmp_path: Path) -> None:
     listed = [line for line in run("plugins", "--output", "json").lines if line["name"] == "builtin"]
     assert [(line["state"], line["distribution"]) for line in listed] == [("loaded", "supervision-hub")]
