@@ -25,7 +25,7 @@ COMMANDS = {
     "upgrade": ("upgrade", "Bring the store to this hub's schema."),
     "plugins": ("plugins", "List the installed plugins and how they fare."),
     "settings": ("settings", "Show the settings and where each comes from."),
-    "validate": ("validate", "Look for mistakes in settings, plugins, mappings and code tables."),
+    "validate": ("validate", "Look for mistakes in settings, plugins, mappings, code tables and the store."),
     "check": ("check", "Try every stream: reach, credentials, pages, mapping, codes."),
     "preview": ("preview", "Show raw records beside the incidents they become."),
     "sync": ("sync", "Sync sources now."),

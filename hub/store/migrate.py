@@ -143,6 +143,8 @@ def _bind_key(store: Store) -> None:
     bound = "SELECT value FROM meta WHERE name = 'key_id'"
     with store.read() as transaction:
         row = transaction.one(bound)
+    if row is None and store.read_only:
+        return
     if row is None:
         # Another process may do the same just now: the first one's key is the store's.
         with store.write() as transaction:

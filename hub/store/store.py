@@ -4,7 +4,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -179,13 +181,15 @@ def _as_json(value: Any) -> Any:
 
 
 class Store:
-    """The unified store. `keyring` seals raw pages, people and tokens; None only where none of them is touched."""
+    """The unified store. `keyring` seals raw pages, people and tokens; None only where none of them is touched. `read_only`: not
+    even a file beside the database is made."""
 
-    def __init__(self, url: str, keyring: Keyring | None = None) -> None:
+    def __init__(self, url: str, keyring: Keyring | None = None, *, read_only: bool = False) -> None:
         self.url = url
+        self.read_only = read_only
         self._keyring = keyring
         self._closed = False
-        self.engine = _engine(url)
+        self.engine = _engine(url, read_only)
         self.dialect = self.engine.dialect.name
         #: Whether the database works in processes of its own, so that this one can do something else meanwhile.
         self.apart = self.dialect != "sqlite"
@@ -258,7 +262,7 @@ def _roll_back(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _engine(url: str) -> sqlalchemy.Engine:
+def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
     try:
         parsed = make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
@@ -277,6 +281,10 @@ def _engine(url: str) -> sqlalchemy.Engine:
             backend=parsed.get_backend_name(),
             remedy="use SQLite or PostgreSQL",
         )
+    if read_only and parsed.database:
+        return sqlalchemy.create_engine(
+            "sqlite://", isolation_level="AUTOCOMMIT", hide_parameters=True, creator=partial(_reader, Path(parsed.database))
+        )  # fmt: skip
     engine = sqlalchemy.create_engine(
         parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, connect_args={"timeout": 60}, max_overflow=60
     )
@@ -294,6 +302,13 @@ def _engine(url: str) -> sqlalchemy.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _reader(file: Path) -> sqlite3.Connection:
+    """SQLite makes the files beside a database also for who only reads, and leaves them behind in the reader's name, which may
+    be root's. It does not if it may take the file as unchangeable, which it is while nobody has it open."""
+    open_elsewhere = file.with_name(file.name + "-wal").exists()
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable={int(not open_elsewhere)}", uri=True)
 
 
 def _connection_limits(url: URL) -> dict[str, object]:

@@ -1,0 +1,117 @@
+"""What `hub validate` finds about a store, on both databases, and that finding it changes nothing."""
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+from rig import KEY, open_store
+
+from hub.config import Environment, Settings, load
+from hub.errors import ConfigError, HubError, StoreError, StoreVersionError, UnavailableError
+from hub.store import Store
+from hub.store.crypto import Keyring
+from hub.store.look import look
+from hub.store.migrate import check_schema
+
+
+def settings(folder: Path, url: str, key: bytes | None = KEY) -> Settings:
+    file = folder / "hub.toml"
+    file.write_text("[store]\n", "utf-8")
+    variables = {"HUB_STORE__URL": url} | ({"HUB_STORE__KEY": base64.b64encode(key).decode()} if key else {})
+    return load(file, environment=Environment(variables))
+
+
+def found(folder: Path, url: str, key: bytes | None = KEY) -> list[HubError]:
+    looked_at = settings(folder, url, key)
+    before = contents(folder)
+    errors = list(look(looked_at))
+    assert contents(folder) == before, "nothing was made, written or left behind"
+    assert all(error.remedy for error in errors)
+    return errors
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file; the one by which SQLite's processes agree is theirs while they read."""
+    files = [path for path in folder.iterdir() if path.is_file()]
+    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in files}
+
+
+def test_nothing_is_wrong(tmp_path: Path, store_url: str) -> None:
+    store = open_store(store_url)
+    check_schema(store)
+    assert found(tmp_path, store_url) == [], "while somebody has it open"
+    store.close()
+    assert found(tmp_path, store_url) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "says", "remedy"),
+    [("9999", "which this hub does not know", "install the newer hub"), ("0002", "this hub needs", "run hub upgrade")],
+    ids=["newer", "older"],
+)
+def test_another_schema(tmp_path: Path, store_url: str, schema: str, says: str, remedy: str) -> None:
+    store = open_store(store_url)
+    with store.write() as transaction:
+        transaction.run("UPDATE alembic_version SET version_num = ?", (schema,))
+    store.close()
+    [error] = found(tmp_path, store_url)
+    assert isinstance(error, StoreVersionError)
+    assert f"the store has schema {schema}" in str(error)
+    assert says in str(error)
+    assert remedy in str(error)
+
+
+def test_a_key_that_is_another_or_none(tmp_path: Path, store_url: str) -> None:
+    store = open_store(store_url)
+    check_schema(store)
+    store.close()
+    [error] = found(tmp_path, store_url, bytes(reversed(KEY)))
+    assert "made with another key" in str(error)
+    [error] = found(tmp_path, store_url, KEY[:16])
+    assert isinstance(error, ConfigError)
+    assert "not 32 bytes" in str(error)
+    [error] = found(tmp_path, store_url, None)
+    assert "key is missing" in str(error)
+
+
+def test_a_store_without_a_key_yet_is_bound_to_none(tmp_path: Path, store_url: str) -> None:
+    store = open_store(store_url)
+    with store.write() as transaction:
+        transaction.run("DELETE FROM meta WHERE name = 'key_id'")
+    store.close()
+    assert found(tmp_path, store_url) == []
+    store = Store(store_url, Keyring(bytes(reversed(KEY))))
+    check_schema(store)
+    store.close()
+
+
+def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+    [error] = found(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
+    assert f"the store {tmp_path / 'none.db'} does not exist" in str(error)
+    [error] = found(tmp_path, "postgresql://me:the-password@127.0.0.1:9/hub")
+    assert isinstance(error, UnavailableError)
+    assert "cannot be reached" in str(error)
+    assert "the-password" not in str(error)
+    [error] = found(tmp_path, "mysql://me:the-password@127.0.0.1:9/hub")
+    assert "mysql is not supported" in str(error)
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "hub.db").write_text("no database at all, but long enough to be looked at as one" * 20)
+    [error] = found(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}")
+    assert isinstance(error, StoreError)
+    assert "is not a database" in str(error)
+
+
+@pytest.mark.parametrize("name", ["hub.db", "hub.db-wal", "."], ids=["file", "log beside it", "folder"])
+def test_what_the_user_may_not_write_to(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rights are the test's own words: who runs it may be root, whom nothing is forbidden."""
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    check_schema(store)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / name and allowed(path, mode))
+    [error] = found(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}")
+    store.close()
+    assert isinstance(error, StoreError)
+    assert f"{tmp_path / name} of the store cannot be written to by the user {os.geteuid()}" in str(error)
