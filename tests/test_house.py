@@ -221,7 +221,7 @@ def literal(node: ast.expr | None) -> str | None:
 
 
 def error_texts() -> Iterator[tuple[str, str]]:
-    """(text, place) of every template and remedy at a raise site."""
+    """(text, place) of every template and remedy at a raise site, or of a remedy given to an error on its way."""
     errors = constructors()
     for path in SOURCES:
         for node in ast.walk(tree(path)):
@@ -231,6 +231,12 @@ def error_texts() -> Iterator[tuple[str, str]]:
                 for text in texts:
                     for part in (text.body, text.orelse) if isinstance(text, ast.IfExp) else (text,):
                         yield literal(part) or f"not a literal at {place}", place
+            if (
+                isinstance(node, ast.Assign)
+                and getattr(node.targets[0], "attr", "") == "remedy"
+                and literal(node.value)
+            ):
+                yield literal(node.value) or "", f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
 def command_texts() -> Iterator[tuple[str, str]]:

@@ -2,27 +2,29 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from hub.errors import MappingError
 
-__all__ = ["CodeEntry", "CodeTable", "load_code_table"]
+__all__ = ["CodeEntry", "CodeTable", "CodeTables", "load_code_table"]
 
 _COLUMNS = ("source_code", "hub_code", "title", "valid_from", "valid_to")
 
 
 @dataclass(frozen=True, slots=True)
 class CodeEntry:
-    """One row. `hub_code` may be empty where only the title matters; dates bound the validity, both inclusive."""
+    """One row. `hub_code` may be empty where only the title matters; dates bound the validity, both inclusive. `line` is where it
+    stands in the file."""
 
     source_code: str
     hub_code: str
     title: str
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: date | None
+    valid_to: date | None
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class CodeTable:
             for row in rows:
                 if row.hub_code and row.hub_code not in allowed:
                     raise MappingError(
-                        "code table {table}: {code} is none of the hub's codes", table=self.name, code=row.hub_code,
-                        remedy="use one of {known}", known=", ".join(sorted(allowed)),
+                        "code table {table}.csv, line {line}: {code} is none of the hub's codes",
+                        table=self.name, line=row.line, code=row.hub_code,
+                        remedy="the mapping {mapping} needs one of {known}", known=", ".join(sorted(allowed)),
                     )  # fmt: skip
 
     def find(self, code: str, on: date | None = None) -> CodeEntry | None:
@@ -57,36 +60,47 @@ class CodeTable:
         return None
 
 
+class CodeTables(Mapping[str, CodeTable]):
+    """The code tables one mapping may name, each read when it is asked for: a broken one stops none but those who use it."""
+
+    def __init__(self, mapping: str, files: Mapping[str, Path], read: dict[str, CodeTable]) -> None:
+        self._mapping, self._files, self._read = mapping, files, read
+
+    def __getitem__(self, name: str) -> CodeTable:
+        if name not in self._read:
+            try:
+                self._read[name] = load_code_table(self._files[name])
+            except MappingError as error:
+                error.remedy = "the mapping {mapping} needs it; `hub validate` lists every broken table"
+                raise error.within(mapping=self._mapping) from error.__cause__
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 def load_code_table(path: Path) -> CodeTable:
     """Read a table, UTF-8 with or without BOM, or GBK. MappingError names file, line and column."""
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise MappingError("code table {path} is neither UTF-8 nor GBK", path=path.name) from error
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in _COLUMNS[:3] if name not in (reader.fieldnames or ())]
-    if missing:
-        raise MappingError("code table {path} has no column {column}", path=path.name, column=missing[0])
     entries: dict[str, list[CodeEntry]] = {}
-    for row in reader:
+    for line, row in _rows(path):
         code = (row["source_code"] or "").strip()
         entry = CodeEntry(
             code,
             (row["hub_code"] or "").strip(),
             (row["title"] or "").strip(),
-            _day(row.get("valid_from"), path, reader.line_num),
-            _day(row.get("valid_to"), path, reader.line_num),
+            _day(row.get("valid_from"), path, line),
+            _day(row.get("valid_to"), path, line),
+            line,
         )
         same = entries.setdefault(code, [])
         if any((other.valid_from, other.valid_to) == (entry.valid_from, entry.valid_to) for other in same):
             raise MappingError(
                 "code table {path}, line {line}: code {code} stands twice",
                 path=path.name,
-                line=reader.line_num,
+                line=line,
                 code=code,
             )
         same.append(entry)
@@ -95,6 +109,36 @@ def load_code_table(path: Path) -> CodeTable:
         for code, rows in entries.items()
     }
     return CodeTable(path.stem, newest_first)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    reader = csv.DictReader(io.StringIO(_text(path)))
+    try:
+        missing = [name for name in _COLUMNS[:3] if name not in (reader.fieldnames or ())]
+        if missing:
+            raise MappingError("code table {path} has no column {column}", path=path.name, column=missing[0])
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise MappingError(
+            "code table {path}, line {line}: not CSV: {reason}",
+            path=path.name, line=reader.line_num + 1, reason=error,
+        ) from error  # fmt: skip
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MappingError(
+            "code table {path} cannot be read: {why}", path=path.name, why=type(error).__name__
+        ) from error
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise MappingError("code table {path} is neither UTF-8 nor GBK", path=path.name)
 
 
 def _day(text: str | None, path: Path, line: int) -> date | None:

@@ -11,7 +11,7 @@ import msgspec
 from hub.errors import FieldProblem, MappingError
 from hub.incident import Flag, Kind
 from hub.mapping.clean import LONGEST_TEXT, within_length, without_nul, without_people
-from hub.mapping.codes import CodeTable, load_code_table
+from hub.mapping.codes import CodeTable, CodeTables
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.compile import Compiler
 from hub.mapping.definition import MappingFile, load_mapping
@@ -154,8 +154,11 @@ class Mapping:
         return frozenset(_codes_in(self.file.model_dump()))
 
     def mapper(self, zone: str = "") -> Mapper:
-        """A compiled mapper; `zone` stands in for the mapping's own. MappingError if a table or transform is unknown."""
-        return Mapper(self, zone)
+        """A compiled mapper; `zone` stands in for the mapping's own. MappingError if a table or transform is unknown or wrong."""
+        try:
+            return Mapper(self, zone)
+        except MappingError as error:
+            raise error.within(mapping=self.name) from error.__cause__
 
 
 def _codes_in(value: Any) -> Iterable[str]:
@@ -204,7 +207,6 @@ class Mappings:
                 raise MappingError(
                     "no mapping named {name}", name=name, remedy="known: {known}", known=", ".join(self._files)
                 )
-            if not self._tables:
-                self._tables = {stem: load_code_table(table) for stem, table in self._table_files.items()}
-            self._loaded[name] = Mapping(name, load_mapping(path), self._tables, self._transforms)
+            tables = CodeTables(name, self._table_files, self._tables)
+            self._loaded[name] = Mapping(name, load_mapping(path), tables, self._transforms)
         return self._loaded[name]

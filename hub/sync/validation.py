@@ -38,7 +38,7 @@ def validate(settings: Settings, plugins: Plugins, folders: list[Path]) -> Itera
     tables = {path.stem: path for folder in folders for path in sorted(folder.rglob("codes/*.csv"))}
     known, wrong = _read(tables)
     yield from wrong.values()
-    for name, path in _mapping_files(folders).items():
+    for name, path in _mapping_files(folders):
         found = [Finding(_place(path, error), error) for error in mistakes(path)]
         yield from found
         if not found:
@@ -47,13 +47,11 @@ def validate(settings: Settings, plugins: Plugins, folders: list[Path]) -> Itera
     yield from _sources(settings, plugins, Mappings(folders))
 
 
-def _mapping_files(folders: list[Path]) -> dict[str, Path]:
-    """Name → file, of every folder: one that a later folder overrides is somebody's too."""
-    return {
-        (folder / path.relative_to(folder).with_suffix("")).as_posix(): path
-        for folder in folders
-        for path in sorted(folder.rglob("*.toml"))
-    }
+def _mapping_files(folders: list[Path]) -> Iterator[tuple[str, Path]]:
+    """Name and file, of every folder: one that a later folder overrides is somebody's too."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*.toml")):
+            yield path.relative_to(folder).with_suffix("").as_posix(), path
 
 
 def _read(tables: dict[str, Path]) -> tuple[dict[str, CodeTable], dict[str, Finding]]:
@@ -128,10 +126,8 @@ def _place(path: Path, error: MappingError) -> str:
 def _where(mapping: Path, tables: dict[str, Path], error: MappingError) -> str:
     """The row of a code table, or the line of the mapping, that holds what the error names; else that of the state."""
     table = tables.get(str(error.values.get("table")))
-    if table is not None and "code" in error.values:
-        rows = enumerate(table.read_bytes().decode("utf-8", "replace").splitlines(), start=1)
-        line = next((number for number, row in rows if str(error.values["code"]) in row.split(",")), 1)
-        return f"{table.parent.name}/{table.name}:{line}"
+    if table is not None and "line" in error.values:
+        return _place(table, error)
     written = tomllib.loads(mapping.read_text("utf-8"))
     found = (key for value in error.values.values() for key in _holding(written, value))
     return _line_of(mapping, next(found, ("fields", "status")))

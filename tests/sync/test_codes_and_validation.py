@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import Environment, load
-from hub.errors import MappingError
+from hub.errors import MappingError, Outcome
 from hub.mapping.decisions import Decision, read_decisions, spreadsheet
 from hub.mapping.definition import mistakes
 from hub.plugins import load_plugins
@@ -80,6 +80,28 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         read_decisions(file)
 
 
+def test_a_broken_table_stops_only_the_mappings_that_use_it(tmp_path: Path) -> None:
+    with (
+        Sandbox(systems=["snapshot", "open311"], scale=80, until="2026-11-20T12:00:00", directory=tmp_path) as sandbox,
+        hub_project(tmp_path / "hub", sandbox) as project,
+    ):
+        table = project.hub.own_mappings / "codes" / "snapshot_status.csv"
+        table.parent.mkdir(parents=True)
+        table.write_text("source_code,hub_code,title\nNEW,pending,a\nNEW,closed,b\n", "utf-8")
+        project.restart()
+        ended = {run.source: run for run in project.sync()}
+        assert ended["open311"].outcome is Outcome.OK
+        error = ended["snapshot"].error
+        assert isinstance(error, MappingError)
+        assert str(error) == (
+            "snapshot/reports: code table snapshot_status.csv, line 3: code NEW stands twice;"
+            " the mapping snapshot/reports needs it; `hub validate` lists every broken table"
+        )
+        table.write_text("source_code,hub_code,title\nNEW,pending,a\n", "utf-8")
+        ended = {run.source: run for run in project.sync()}
+        assert ended["snapshot"].outcome is Outcome.OK, "put right, it counts at the next run"
+
+
 HUB = """[sources.good]
 connector = "csv_drop"
 folder = "in"
@@ -113,9 +135,10 @@ MISTAKES = {
     "own/g.toml": (f'{HEAD}occurred_at = {{ path = "t", zone = "Asia/Shangai" }}', "5: unknown time zone Asia/Shangai"),
     "own/h.toml": (f'{HEAD}title = "t"\nstatus = "state"', "6: a status needs `codes`"),
     "own/j.toml": (f'{HEAD}title = "t"\n[[steps]]\nwho = "w"', "7: mapping j.toml: steps.0.who: unknown key; one of "),
-    "codes/worded.csv": ("source_code,hub_code,title\n1,pending,a\n2,opened,b", "3: code table worded: opened is none of"),
+    "codes/worded.csv": ("source_code,hub_code,title\n1,pending,a\n2,opened,b", "3: code table worded.csv, line 3: opened"),
     "codes/twice.csv": ("source_code,hub_code,title\n1,pending,a\n1,closed,b", "3: code table twice.csv, line 3: code 1"),
     "codes/dated.csv": ("source_code,hub_code,title,valid_from\n1,pending,a,soon", "2: code table dated.csv, line 2: not a"),
+    "codes/unlike.csv": ("source_code,hub_code,title\n1,pending,a\n2,pend\ring,b", "3: code table unlike.csv, line 3: not CSV"),
     "codes/headless.csv": ("1,pending,a\n", " code table headless.csv has no column source_code"),
 }  # fmt: skip
 #: Mappings that are right but for a table of theirs; what is wrong is said once, of the table.
