@@ -22,6 +22,7 @@ __all__ = [
     "hold",
     "list_held",
     "missing",
+    "settle_gone",
     "spare",
     "tombstone",
     "withdraw_held",
@@ -200,6 +201,41 @@ def withdraw_held(store: Store, lease: Lease, source: str, stream: str, partitio
         transaction.run(_REPLACE_HELD, (now, source, stream, partition))
 
 
+def settle_gone(
+    store: Store, lease: Lease, source: str, stream: str, enumeration: str, now: int, *, whole: bool
+) -> int:
+    """Records of the quarantine that a proven enumeration did not see are gone, so that no later mapping brings them to life; how
+    many entries. Call it once the missing incidents are buried. Not `whole`: a window was proven, and in which window a record
+    lies that was never mapped is not known, so only those go that had an incident which went."""
+    with store.write() as transaction:
+        hold_lease(transaction, lease, now)
+        begun = _begun(transaction, enumeration)
+        return _settle_gone(transaction, source, stream, begun, whole=whole) if begun is not None else 0
+
+
+def _settle_gone(transaction: Transaction, source: str, stream: str, begun: int, *, whole: bool) -> int:
+    same = "incident.native_id = quarantine.native_id AND incident.stream = quarantine.stream"
+    incident = f"EXISTS (SELECT 1 FROM incident WHERE {same} AND incident.source = quarantine.source"
+    dead = (
+        f"NOT {incident} AND deleted_at IS NULL)"
+        if whole
+        else f"{incident} AND deletion = 'enumeration' AND deleted_at >= quarantine.last_seen_at)"
+    )
+    # Another bad version of the same record that was shown since tells that it is there.
+    return transaction.run(
+        "UPDATE quarantine SET status = 'gone' WHERE source = ? AND stream = ? AND status = 'open' AND native_id IS NOT NULL"
+        " AND native_id NOT IN (SELECT native_id FROM quarantine"
+        " WHERE source = ? AND stream = ? AND last_seen_at >= ? AND native_id IS NOT NULL)"
+        f" AND {dead}",
+        (source, stream, source, stream, begun),
+    )
+
+
+def _begun(transaction: Transaction, run: str) -> int | None:
+    row = transaction.one("SELECT started_at FROM run WHERE id = ?", (run,))
+    return int(row[0]) if row is not None else None
+
+
 def enumerated_pages(store: Store, enumeration: str) -> int:
     """How many pages of what an enumeration saw are stored."""
     with store.read() as transaction:
@@ -262,7 +298,9 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
     A record that changed since the run that proved it began is spared."""
     with store.write() as transaction:
         lock = " FOR UPDATE" if transaction.dialect == "postgresql" else ""
-        row = transaction.one(f"SELECT keys, run, status, held_at FROM deletion WHERE id = ?{lock}", (number,))
+        row = transaction.one(
+            f"SELECT keys, run, status, held_at, source, stream FROM deletion WHERE id = ?{lock}", (number,)
+        )
         if row is None or row[2] != "held":
             raise MisconfiguredError(
                 "deletion {number} is not waiting for a decision", number=number, remedy="see hub deletions list"
@@ -271,12 +309,13 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
         keys.frombytes(row[0])
         gone = 0
         if approve:
-            begun = transaction.one("SELECT started_at FROM run WHERE id = ?", (row[1],))
+            begun = _begun(transaction, row[1])
             # Not when it was held: another run may have stored something between the proof and that.
-            since = begun[0] if begun is not None else row[3]
+            since = begun if begun is not None else row[3]
             for start in range(0, len(keys), _BATCH):
                 batch = list(keys[start : start + _BATCH])
                 gone += len(_bury(transaction, batch, row[1], now, "changed_at <= ?", since))
+            _settle_gone(transaction, row[4], row[5], since, whole=False)
         transaction.run(
             "UPDATE deletion SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?",
             ("approved" if approve else "rejected", now, actor, number),

@@ -12,7 +12,7 @@ __all__ = ["QuarantineRow", "drop", "list_quarantine", "quarantined_raw", "settl
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
     """One record set aside. `status`: open, replayed (it is an incident now), superseded (a good version
-    of it came) or dropped. Instants are epoch ms."""
+    of it came), gone (a proven enumeration did not see it) or dropped. Instants are epoch ms."""
 
     id: int
     source: str

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from rig import MAPPING, START, Rig, write_mapping
+from rig import MAPPING, START, Clock, Rig, write_mapping
 from upstream import Upstream
 
 from hub.config import RetentionSettings
 from hub.errors import EnvelopeError, Outcome
 from hub.source.stream import Stream
+from hub.store import deletions
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine, quarantined_raw
 from hub.store.retention import prune
@@ -112,6 +113,110 @@ def test_an_entry_whose_raw_record_is_gone_stops_no_other(rig: Rig, upstream: Up
     upstream.records.clear()
     relaxed(rig, tmp_path).run()
     assert list(rig.living()) == ['"y"']
+
+
+def states(rig: Rig) -> dict[str | None, str]:
+    return {row.native_id: row.status for row in list_quarantine(rig.store, status=None)}
+
+
+def test_a_bad_record_that_a_complete_reading_does_not_show_is_gone(
+    rig: Rig, upstream: Upstream, clock: Clock, tmp_path: Path
+) -> None:
+    upstream.put("x", START - HOUR, "never good", fine="much")
+    upstream.put("y", START - HOUR, "still there", fine="many")
+    upstream.put("z", START - HOUR, "good")
+    rig.run()
+    upstream.drop("x")
+    clock.now += 1000
+    rig.run()
+    assert set(states(rig).values()) == {"open"}, "not shown by a reading that proves nothing"
+    rig.run(full=True)
+    assert states(rig) == {'"x"': "gone", '"y"': "open"}
+    upstream.records.clear()
+    relaxed(rig, tmp_path).run()
+    assert sorted(rig.living()) == ['"y"', '"z"']
+
+
+def test_one_that_comes_back_waits_again(rig: Rig, upstream: Upstream, clock: Clock) -> None:
+    upstream.put("z", START - HOUR, "good")
+    bad = upstream.put("x", START - HOUR, "bad", fine="much")
+    rig.run()
+    upstream.drop("x")
+    clock.now += 1000
+    rig.run(full=True)
+    assert states(rig) == {'"x"': "gone"}
+    upstream.records.append(bad)
+    clock.now += 1000
+    assert rig.run(full=True).counts.new_quarantined == 1
+    assert states(rig) == {'"x"': "open"}
+
+
+def test_a_record_that_is_there_in_another_version_is_not_gone(rig: Rig, upstream: Upstream, clock: Clock) -> None:
+    upstream.put("x", START - HOUR, "bad", fine="much")
+    upstream.put("y", START - HOUR, "good")
+    old = upstream.put("y", START - HOUR + 1, "newer")
+    rig.run()
+    upstream.put("y", START - HOUR + 2, "newest", fine="many")
+    rig.run()
+    other = upstream.put("x", START - HOUR, "bad in other words", fine="much")
+    upstream.records[:] = [other, {**old, "at": START - HOUR - 1, "title": "of a replica that lags"}]
+    clock.now += 1000
+    rig.run(full=True)
+    assert set(states(rig).values()) == {"open"}
+
+
+@pytest.mark.parametrize("trouble", ["unreadable id", "nothing at all", "held"])
+def test_what_is_not_proven_stays(rig: Rig, upstream: Upstream, clock: Clock, trouble: str) -> None:
+    for number in range(4 if trouble == "held" else 0):
+        upstream.put(f"y{number}", START - HOUR, "good")
+    upstream.put("x", START - HOUR, "bad", fine="much")
+    rig.set(deletion_rows=2, deletion_share=0.05).run()
+    upstream.records.clear()
+    if trouble != "nothing at all":
+        upstream.put("z", START - HOUR, "good")
+    if trouble == "unreadable id":
+        upstream.records.append({"at": START - HOUR, "id": None, "raw": b'{"at": 1, "title": "nobody"}'})
+    clock.now += 1000
+    rig.run(full=True)
+    assert states(rig)['"x"'] == "open"
+
+
+def test_a_deletion_that_a_person_approves_settles_the_bad_versions_too(
+    rig: Rig, upstream: Upstream, clock: Clock, tmp_path: Path
+) -> None:
+    for number in range(4):
+        upstream.put(f"y{number}", START - HOUR, "good")
+    rig.set(deletion_rows=2, deletion_share=0.05).run()
+    for number in range(4):
+        upstream.put(f"y{number}", START - HOUR + 1, "bad", fine="much")
+    rig.run()
+    upstream.records.clear()
+    upstream.put("z", START - HOUR, "good")
+    clock.now += 1000
+    rig.run(full=True)
+    [held] = deletions.list_held(rig.store)
+    assert set(states(rig).values()) == {"open"}
+    clock.now += 1000
+    assert deletions.decide(rig.store, held.id, approve=True, actor="wang", now=clock.now) == 4
+    assert set(states(rig).values()) == {"gone"}
+    relaxed(rig, tmp_path).run()
+    assert list(rig.living()) == ['"z"']
+
+
+def test_a_window_proves_only_what_once_lay_in_it(rig: Rig, upstream: Upstream, clock: Clock) -> None:
+    upstream.filtered = "made"
+    rig.shape(window_field="reported_at")
+    for name in ("good", "never"):
+        upstream.put(name, START - 1000_000, made=START - 1000_000, **({"fine": "much"} if name == "never" else {}))
+    upstream.put("stays", START - 1000_000, made=START - 1000_000)
+    rig.run()
+    upstream.put("good", START - 1000_000, made=START - 1000_000, fine="much")
+    rig.run()
+    upstream.drop("good")
+    upstream.drop("never")
+    clock.now += 1000
+    assert rig.run().counts.tombstoned == 1
+    assert states(rig) == {'"good"': "gone", '"never"': "open"}
 
 
 class Detailed(Upstream):
