@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
@@ -25,7 +26,8 @@ from hub.config.models import (
 )
 from hub.errors import EXIT_CODES, HubError, Outcome
 from hub.incident import Flag, Kind, Status
-from hub.locale import title, translate
+from hub.locale import error_templates, title, translate
+from hub.locale.retelling import retell
 from hub.plugins import PluginState
 
 ROOT = Path(__file__).parent.parent
@@ -288,6 +290,17 @@ def test_no_translation_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
     known = every_text()
     catalogue = tomllib.loads((ROOT / "hub" / "locale" / "zh.toml").read_text("utf-8"))
     assert not [text for section in catalogue.values() for text in section if text not in known]
+
+
+def test_an_error_kept_as_text_is_told_in_the_other_language() -> None:
+    """Whichever template it was made of, alone or before a remedy."""
+    for english, chinese in error_templates().items():
+        values = {name: f"<{name}>" for _, name, _, _ in Formatter().parse(english) if name}
+        before, after = english.format_map(values), chinese.format_map(values)
+        assert retell(before, "zh") == after
+        assert retell(f"{before}; see the log", "zh") == f"{after}; 请看日志"
+        assert retell(before, "en") == before
+    assert retell("what a plugin said, in its own words", "zh") == "what a plugin said, in its own words"
 
 
 def test_translations_keep_the_places() -> None:

@@ -46,7 +46,9 @@ def command() -> None:
 @command.command("list")
 @click.option("--source", metavar="SOURCE", help="Only this source.")
 @click.option("--stream", metavar="STREAM", help="Only this stream.")
-@click.option("--all", "settled", is_flag=True, help="Also those that are settled: replayed, superseded, gone or dropped.")
+@click.option(
+    "--all", "settled", is_flag=True, help="Also those that are settled: replayed, superseded, gone or dropped."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many.")
 @pass_session
 def list_(session: Session, source: str | None, stream: str | None, settled: bool, limit: int) -> None:

@@ -57,7 +57,7 @@ def list_(session: Session, source: str | None, stream: str | None, limit: int) 
     """The latest runs, newest first."""
     with session.store(with_key=False) as store:
         rows = list_runs(store, source=session.key_of(source), stream=stream, limit=limit)
-    session.output.rows([_record(row) for row in rows], COLUMNS, empty="nothing was run yet")
+    session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="nothing was run yet")
 
 
 @command.command("show")
@@ -69,10 +69,10 @@ def show(session: Session, run: str) -> None:
         row = read_run(store, run)
     if row is None:
         raise FailedError("there is no run {run}", run=run, remedy="`hub runs list` shows them")
-    session.output.record(_record(row), DETAIL)
+    session.output.record(_record(session, row), DETAIL)
 
 
-def _record(row: RunRow) -> dict[str, Any]:
+def _record(session: Session, row: RunRow) -> dict[str, Any]:
     values = asdict(row)
     ended = row.finished_at
     return {
@@ -82,5 +82,6 @@ def _record(row: RunRow) -> dict[str, Any]:
         "started_at": instant(row.started_at),
         "finished_at": instant(ended),
         "cursor": instant(row.cursor),
+        "error": session.retold(row.error),
         "duration_s": (ended - row.started_at) / 1000 if ended is not None else None,
     }

@@ -119,6 +119,12 @@ class Session:
         where = "/".join(str(error.values[key]) for key in ("source", "stream") if error.values.get(key))
         return f"{where}: {text}" if (text := error.render(translator(self.lang))) and where else text
 
+    def retold(self, error: str | None) -> str | None:
+        """An error as the run book keeps it, in the operator's language."""
+        from hub.locale.retelling import retell
+
+        return retell(error, self.lang) if error else error
+
 
 def collect_rarely() -> None:
     """A page is thousands of objects that point at nothing in a ring: looking for rings among them after every 700, as

@@ -129,5 +129,5 @@ def _row(session: Session, name: str, line: StreamOverview, now: int) -> dict[st
         "held": line.held,
         "next_due_at": None,
         "next_full_refresh_at": None,
-        "error": line.error,
+        "error": session.retold(line.error),
     }

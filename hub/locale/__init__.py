@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hub.config import Environment
 
-__all__ = ["Language", "language", "title", "translate", "translator"]
+__all__ = ["Language", "error_templates", "language", "title", "translate", "translator"]
 
 Language = Literal["zh", "en"]
 
@@ -34,6 +34,11 @@ def title(group: str, code: str | None, lang: Language) -> str:
         return ""
     english, chinese = _titles().get(group, {}).get(code, (code, code))
     return chinese if lang == "zh" else english
+
+
+def error_templates() -> dict[str, str]:
+    """Every template and remedy of an error: English → Chinese."""
+    return dict(_read("zh.toml")["errors"])
 
 
 @cache

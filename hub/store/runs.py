@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.config.redact import redactor
-from hub.errors import Outcome
+from hub.errors import FailedError, Outcome
 from hub.store.page import Counts, Lease
 from hub.store.store import Store
 
@@ -47,9 +47,9 @@ def open_run(
     """Write the run as running. Former runs of this partition that never closed belong to dead processes: we hold the lease."""
     with store.write() as transaction:
         transaction.run(
-            "UPDATE run SET outcome = ?, finished_at = ?, error = 'its process died'"
+            "UPDATE run SET outcome = ?, finished_at = ?, error = ?"
             " WHERE source = ? AND stream = ? AND partition = ? AND outcome = ?",
-            (Outcome.DEAD, now, source, stream, partition, Outcome.RUNNING),
+            (Outcome.DEAD, now, FailedError("its process died").render(), source, stream, partition, Outcome.RUNNING),
         )
         transaction.run(
             "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token)"

@@ -87,7 +87,7 @@ def _under_lease(store: Store, job: StreamJob, owner: str, work: "_Remap", run: 
     lease = leases.acquire(store, job.lease_name, owner, _LEASE_MS, now_ms())
     run.run_id = f"{now_ms():011x}-{secrets.token_hex(5)}"
     runs.open_run(store, lease, run.run_id, job.key, job.stream.name, job.partition, "remap", now_ms())
-    outcome, said = Outcome.FAILED, "a defect"
+    outcome, said = Outcome.FAILED, FailedError("a defect", remedy="see the log").render()
     try:
         work.go(lease)
         outcome, said = Outcome.OK, ""

@@ -118,6 +118,11 @@ def test_errors_of_runs_speak_both_languages(data: Run, city: Sandbox, monkeypat
     city.fault("snapshot", "login_page", times=None)
     monkeypatch.setenv("HUB_LANG", "zh")
     assert "请检查该数据源的凭据" in data("sync", "snapshot").line["error"]
+    kept = [data("runs", "list").line, data("runs", "show", data("runs", "list").line["run_id"]).line]
+    kept += [line for line in data("status").lines if line["source"] == "snapshot"]
+    assert [("请检查该数据源的凭据" in line["error"], line["error"].isascii()) for line in kept] == [(True, False)] * 3
+    monkeypatch.setenv("HUB_LANG", "en")
+    assert data("runs", "list").line["error"].isascii()
 
 
 def test_sigint_finishes_the_page_in_hand_and_ends_with_130(project: Path, city: Sandbox) -> None:
