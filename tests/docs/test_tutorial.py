@@ -1,13 +1,14 @@
-"""The tutorial is followed to the letter in a fresh folder; a small server stands for the real system."""
+"""The tutorial is followed to the letter in a fresh folder, the server that stands for the real system included."""
 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,24 +19,24 @@ BLOCKS = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```", TUTORIAL, re.M | re.S)
 
 
 @pytest.fixture
-def river() -> Iterator[int]:
-    answer = next(text for kind, _, text in BLOCKS if kind == "json").encode()
+def port() -> int:
+    """A free one: nobody knows who else uses the tutorial's."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            allowed = self.headers["X-Api-Key"] == "k-tutorial"
-            self.send_response(200 if allowed else 401)
-            self.end_headers()
-            self.wfile.write(answer if allowed else b"{}")
 
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+@contextmanager
+def served(script: Path, port: int) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, script.name], cwd=script.parent, stderr=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(200):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            server.kill()
 
 
 def installed(folder: Path, package: str) -> None:
@@ -46,30 +47,38 @@ def installed(folder: Path, package: str) -> None:
     (info / "entry_points.txt").write_text(f"[hub.v1]\n{package} = hub_connector_{package}\n")
 
 
+def followed(command: str, folder: Path, environment: dict[str, str]) -> str:
+    words = command.split()
+    assert words[0] == "hub"
+    run = subprocess.run(
+        [sys.executable, "-m", "cli", *words[1:]],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, f"{command}\n{run.stdout}{run.stderr}"
+    return run.stdout
+
+
 @pytest.mark.timeout(240)
-def test_every_command_of_the_tutorial(tmp_path: Path, river: int) -> None:
+def test_every_command_of_the_tutorial(tmp_path: Path, port: int) -> None:
     path = f"{tmp_path / 'site'}:{tmp_path / 'river_patrol' / 'src'}:{ROOT}"
-    environment = {**os.environ, "PYTHONPATH": path, "RIVER_KEY": "k-tutorial", "HUB_LANG": "en"}
-    environment |= {"HUB_SOURCES__RIVER__RATE": "1000"}
+    environment = {**os.environ, "PYTHONPATH": path, "HUB_LANG": "en", "HUB_SOURCES__RIVER__RATE": "1000"}
     said: dict[str, str] = {}
-    for kind, name, text in BLOCKS:
-        if kind in ("json", "markdown", "toml") and name != "hub.toml":
-            (tmp_path / name).write_text(text, "utf-8")
-        elif kind == "toml":
-            with (tmp_path / name).open("a", encoding="utf-8") as file:
-                file.write("\n" + text.replace("8765", str(river)))
-        for command in [line[2:] for line in text.splitlines() if line.startswith("$ ")]:
-            if command.startswith("pip install -e "):
-                installed(tmp_path, command.split()[-1])
-                continue
-            words = command.split()
-            assert words[0] == "hub"
-            run = subprocess.run(
-                [sys.executable, "-m", "cli", *words[1:]],
-                cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            assert run.returncode == 0, f"{command}\n{run.stdout}{run.stderr}"
-            said[command] = run.stdout
+    with ExitStack() as running:
+        for kind, name, text in BLOCKS:
+            if name == "hub.toml":
+                with (tmp_path / name).open("a", encoding="utf-8") as file:
+                    file.write("\n" + text.replace("8765", str(port)))
+            elif name:
+                (tmp_path / name).write_text(text.replace("8765", str(port)), "utf-8")
+            for command in [line[2:] for line in text.splitlines() if kind == "console" and line.startswith("$ ")]:
+                if command.startswith("pip install -e "):
+                    installed(tmp_path, command.split()[-1])
+                elif command.startswith("python "):
+                    running.enter_context(served(tmp_path / command.split()[1], port))
+                elif command.startswith("export "):
+                    environment |= [command.removeprefix("export ").split("=")]
+                else:
+                    said[command] = followed(command, tmp_path, environment)
     assert "river_patrol earns: gold" in said["hub conformance river_patrol --record"]
     assert "river_patrol: gold" in said["hub plugins"]
     assert "水面漂浮物" in said["hub incidents list"]
