@@ -44,7 +44,7 @@ class Keyset:
         )
 
     def steady(self, position: Position, page: Turned) -> bool:
-        return True
+        return page.count > 0 or position.get("read", 0) >= (page.split.total or 0)
 
     def repeats(self, position: Position, page: Turned) -> bool:
         return bool(page.digest) and position.get("digest") == page.digest
@@ -80,7 +80,7 @@ class Keyset:
         if target is not None and (page.since is None or target > page.since):
             return {"since": target.isoformat(), "page": self.first, "digest": page.digest}
         run = hashlib.blake2b((position.get("run", "") + page.digest).encode(), digest_size=8).hexdigest()
-        counted = {"page": number + 1, "digest": page.digest, "run": run}
+        counted = {"page": number + 1, "digest": page.digest, "run": run, "read": position.get("read", 0) + page.count}
         if page.count >= self.per_page:
             counted["full"] = True
         if unsorted:

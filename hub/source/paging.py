@@ -76,7 +76,8 @@ class Paging(Protocol):
         """Whether the source sent the page before this one again; the transport then asks once more."""
 
     def steady(self, position: Position, page: Turned) -> bool:
-        """False for the last page of a window that never held still: rows may have slipped past, so it proves no deletion."""
+        """False for the last page of a window that never held still, or of which more is counted than came: rows may have
+        slipped past, so it proves no deletion."""
 
 
 class _AlwaysSteady:
@@ -241,7 +242,8 @@ def _last(page: Turned, read: int, per_page: int, ends: Ends) -> bool:
 def check_depth(position: Position, page: Turned, read: int) -> None:
     """Raise where a source serves only to a depth: behind a full page nothing more comes, although more is counted.
 
-    Behind a short page it is the total that is too high: nothing is missing then.
+    Behind a short page it is most likely the total that is too high: that ends the reading, but not steadily. That a full page
+    was the last by chance cannot be told from a depth by asking on, so it is not taken for the end.
     """
     # Behind its depth a source may count nothing at all; what it counted before still stands.
     total = page.split.total or position.get("total", 0)
@@ -250,7 +252,7 @@ def check_depth(position: Position, page: Turned, read: int) -> None:
             "the source ends after {read} rows although it counts {total}",
             read=read,
             total=total,
-            remedy="narrow the window: a span, or a smaller step of the backfill",
+            remedy="narrow the window: a span, or a smaller step of the backfill; declare no total if it counts something else",
         )
 
 

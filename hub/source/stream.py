@@ -130,7 +130,7 @@ class Page:
     `file` says that a dropped file is done with; the engine remembers it in the page's own transaction.
     `origin` says where the rows come from within the stream: a file's name, SHA-256 and the number of the first row.
     `mapping` and `zone`, if not empty, stand in for the stream's mapping and the mapping's zone (files differ in both).
-    `steady` False: rows moved while they were read, so the reading proves no deletion.
+    `steady` False: rows moved while they were read, or fewer came than are counted, so the reading proves no deletion.
     """
 
     rows: Sequence[bytes]

@@ -301,6 +301,11 @@ class StreamRun:
         if not self._job.stream.log:
             doubts = (*(item.source_updated_at for item in write.stale), reading.doubt)
             reading.doubt = min((at for at in doubts if at is not None), default=None)
+        if not page.steady:
+            log.warning(
+                "rows moved while they were read, or the source counts more than it gave; what is missing cannot be told",
+                extra={"action": "total_not_met", "source": self._job.source, "stream": self._job.stream.name},
+            )
         reading.broken = reading.broken or write.unidentified or not page.steady
         reading.fetched += write.counts.fetched
         reading.pages += 1

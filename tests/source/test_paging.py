@@ -404,6 +404,25 @@ def test_a_depth_is_noticed_where_nothing_is_counted_behind_it() -> None:
             paging.after(position, Turned(Split([], 0)))
 
 
+@pytest.mark.parametrize(
+    ("paging", "counted", "steady"),
+    [
+        (PageNumber(per_page=10, restarts=0), 3, False),
+        (Offset(per_page=10, restarts=0), 3, False),
+        (Keyset(per_page=10, rereads=0), 3, False),
+        (Keyset(per_page=10, rereads=0), 2, True),
+    ],
+    ids=["page number", "offset", "keyset", "keyset, of what was left"],
+)
+def test_a_window_of_which_more_is_counted_than_came_proves_nothing(paging: Paging, counted: int, steady: bool) -> None:
+    """The source stops within a page: nothing tells whether its total is too high or its window cut."""
+    rows = [b'{"id": 1}', b'{"id": 2}']
+    following = paging.after({}, Turned(Split(rows, 3), cursor=lambda row: datetime(2026, 1, 1, tzinfo=UTC)))
+    assert following is not None
+    end = Turned(Split([], counted))
+    assert (paging.after(following, end), paging.steady(following, end)) == (None, steady)
+
+
 @pytest.mark.parametrize("paging", [PageNumber(per_page=10), Offset(per_page=10), Keyset(per_page=10)])
 def test_a_total_that_is_too_high_behind_a_short_page_ends_the_reading(paging: Paging) -> None:
     class CountsTooMany(Source):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from rig import START, Rig
 
 from hub.errors import Outcome
@@ -18,7 +19,11 @@ Rows = list[dict[str, Any]]
 
 
 def read(
-    rig: Rig, folder: Path, endpoint: Endpoint, serve: Callable[[httpx.QueryParams], tuple[int, Rows]]
+    rig: Rig,
+    folder: Path,
+    endpoint: Endpoint,
+    serve: Callable[[httpx.QueryParams], tuple[int, Rows]],
+    full: bool = False,
 ) -> RunResult:
     """One run over a source that serves a total and rows for what it is asked."""
 
@@ -31,9 +36,9 @@ def read(
         transport=httpx.MockTransport(answer), base_folder=folder,
     )  # fmt: skip
     rig.transport = RestTransport("http://upstream", context)
-    rig.shape(endpoint=endpoint, complete=False)
+    rig.shape(endpoint=endpoint, complete=full)
     try:
-        return rig.run()
+        return rig.run(full=full)
     finally:
         rig.transport.close()
 
@@ -55,6 +60,28 @@ def test_a_source_that_serves_only_to_a_depth_is_not_read_with_ok(rig: Rig, tmp_
     assert "ends after 30 rows although it counts 75" in str(result.error)
     assert len(rig.living()) == 30
     assert result.cursor is None
+
+
+def test_a_reading_of_which_more_is_counted_than_came_says_so_and_buries_nothing(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """25 rows of 75, and no more: a total that is too high, or a result that is cut."""
+    end = 35
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        since, page = int(asked.get("since", 0)), int(asked["page"])
+        found = [one for one in (row(number, number) for number in range(end)) if one["at"] >= since]
+        return 75 - end + len(found), found[(page - 1) * 10 : page * 10]
+
+    endpoint = Endpoint(
+        path="/l", paging=Keyset(per_page=10), envelope=Envelope(rows="rows", total="total"),
+        window=WindowParams(since="since", format="epoch_ms"),
+    )  # fmt: skip
+    read(rig, tmp_path, endpoint, serve)
+    end, caplog.records[:] = 25, []
+    result = read(rig, tmp_path, endpoint, serve, full=True)
+    assert (result.outcome, result.counts.tombstoned, len(rig.living())) == (Outcome.OK, 0, 35)
+    assert "total_not_met" in [getattr(one, "action", "") for one in caplog.records]
 
 
 def test_a_source_that_ignores_the_order_is_read_whole(rig: Rig, tmp_path: Path) -> None:
