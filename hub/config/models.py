@@ -164,7 +164,7 @@ class SourceSettings(SharedSettings):
         return config
 
     def http(self) -> dict[str, Any]:
-        """Network settings as arguments of httpx.Client. Raises ConfigError if a certificate cannot be read.
+        """Network settings as arguments of httpx.HTTPTransport. Raises ConfigError if a certificate cannot be read.
 
         `trust_env` is off: a proxy variable meant for something else must not reroute an authority's data.
         """

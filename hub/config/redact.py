@@ -18,6 +18,7 @@ class Redactor:
     """The secret values known so far. Threads may add while others redact."""
 
     def __init__(self) -> None:
+        self._known: set[str] = set()
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
@@ -26,7 +27,11 @@ class Redactor:
         """Learn secret values, also in the forms they take in a URL, in JSON, in a traceback and, for several lines,
         line by line."""
         with self._lock:
-            for value in values:
+            new = set(values) - self._known
+            if not new:
+                return
+            self._known |= new
+            for value in new:
                 forms = {value, value.strip(), quote(value, safe=""), quote_plus(value), *value.splitlines()}
                 forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
                 self._values.update(form for form in forms if len(form) >= SHORTEST)
@@ -37,6 +42,7 @@ class Redactor:
     def forget(self) -> None:
         """Know no secret any more: for a process that begins with other settings."""
         with self._lock:
+            self._known.clear()
             self._values.clear()
             self._pattern = None
 

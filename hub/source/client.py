@@ -3,7 +3,7 @@ words."""
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,13 @@ __all__ = ["Answer", "Client", "answer_of", "judge", "retry_after_s", "same_host
 # httpx's INFO line prints the full URL, query string and all.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
+#: No zstd or brotli: only zlib lets us stop in the middle of a bomb.
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "User-Agent": "supervision-hub",
+}
 _MAX_REDIRECTS = 5
 #: How each member of a gzip file begins.
 _GZIP = b"\x1f\x8b"
@@ -53,7 +60,8 @@ class Answer:
 
 
 class Client:
-    """Sends requests of one source. Safe for the threads of several streams: it keeps nothing but the connection pool.
+    """Sends requests of one source. Safe for the threads of several streams: it keeps nothing but connections and the cookies
+    that the source gives.
 
     `auth` is an httpx.Auth; the token requests it yields go the same way as any other: budget, deadline, limits.
     """
@@ -61,21 +69,28 @@ class Client:
     def __init__(self, context: SourceContext, auth: httpx.Auth | None = None) -> None:
         self._context = context
         self._auth = auth or httpx.Auth()
-        transport = context.transport or deadline_transport(context.http)
-        timeout = httpx.Timeout(context.deadline_s, connect=min(10.0, context.deadline_s))
-        self._http = httpx.Client(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
-        # No zstd or brotli: only zlib lets us stop in the middle of a bomb.
-        self._http.headers.update({"Accept-Encoding": "gzip, deflate", "User-Agent": "supervision-hub"})
+        # The transport itself: redirects, sign-in and cookies are ours to handle, so httpx.Client would only cost time.
+        self._transport = context.transport or deadline_transport(context.http)
+        self._timeout = httpx.Timeout(context.deadline_s, connect=min(10.0, context.deadline_s)).as_dict()
+        self._cookies = httpx.Cookies()
 
     def close(self) -> None:
-        self._http.close()
+        self._transport.close()
 
-    def request(self, method: str, url: str, **parts: Any) -> httpx.Request:
-        """Build a request; `parts` as in httpx (params, data, json, headers)."""
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **parts: Any
+    ) -> httpx.Request:
+        """Build a request; `parts` as in httpx (params, data, json, content)."""
+        own = headers or {}
+        given = {name.lower() for name in own}
+        merged = {**{name: value for name, value in _HEADERS.items() if name.lower() not in given}, **own}
         try:
-            return self._http.build_request(method, url, **parts)
+            request = httpx.Request(method, url, headers=merged, extensions={"timeout": self._timeout}, **parts)
         except httpx.InvalidURL as exc:
             raise translated(exc, url.partition("?")[0]) from exc
+        if self._cookies:
+            self._cookies.set_cookie_header(request)
+        return request
 
     def send(
         self, request: httpx.Request, *, expired_on: tuple[int, ...] = (), empty_on: tuple[int, ...] = ()
@@ -131,14 +146,19 @@ class Client:
         self._context.acquire(request.url.host)
         url = _plain(request.url)
         try:
+            if not request.url.host:
+                raise httpx.UnsupportedProtocol("an address without a host", request=request)
             with deadline(self._context.deadline_s):
-                response = self._http.send(request, stream=True, auth=None)
+                response = self._transport.handle_request(request)
+                response.request = request
                 try:
                     body = self._body(response, url)
                 finally:
                     response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as exc:
             raise translated(exc, url, self._peer(request.url)) from exc
+        if "Set-Cookie" in response.headers:
+            self._cookies.extract_cookies(response)
         headers = [
             (name, value)
             for name, value in response.headers.multi_items()
@@ -300,7 +320,7 @@ def answer_of(response: httpx.Response) -> Answer:
 
 def _plain(url: httpx.URL) -> str:
     """The address without query, fragment and user: they may hold keys."""
-    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
+    return f"{url.scheme}://{url.netloc.decode()}{url.raw_path.partition(b'?')[0].decode()}"
 
 
 def _said(body: bytes) -> str:
