@@ -62,7 +62,8 @@ class FileLedger(Protocol):
 class SourceContext:
     """What the hub lends a transport. `http` are the operator's network settings for httpx.HTTPTransport;
     `acquire(host)` waits for the host's shared request budget; `deadline_s` bounds one request from first byte to last;
-    `max_bytes` its body. `known(stream, digest)` is what is remembered of a text of rows that was read and stored before, else None."""
+    `max_bytes` its body. `known(stream, digest)` is what is remembered of a text of rows that was read and stored before,
+    else None."""
 
     source: str
     tokens: TokenStore
