@@ -93,7 +93,9 @@ class TableTransport:
                 if position is None:
                     _refuse_nulls(connection, table, declared)
                 query = _query(table, declared, stream, window, position)
-                found = [row._mapping for row in connection.execute(query)]
+                result = connection.execute(query)
+                names = list(map(str, result.keys()))
+                found = [dict(zip(names, row, strict=True)) for row in result]
         except sa_exc.SQLAlchemyError as exc:
             raise translated(exc, declared.name) from exc
         following = _after(found, declared) if len(found) > declared.page_size else None
@@ -257,7 +259,7 @@ def _refuse_nulls(connection: sa.Connection, table: sa.Table, declared: Table) -
         )
 
 
-def _after(found: Sequence[Mapping[Any, Any]], declared: Table) -> Position:
+def _after(found: Sequence[Mapping[str, Any]], declared: Table) -> Position:
     """The position behind the last row of a page, where another row follows."""
     last, behind = ([row[name] for name in declared.order] for row in found[-2:])
     if last == behind:
@@ -278,10 +280,18 @@ def _bound(column: sa.Column[Any], value: Any) -> Any:
     return Decimal(value) if isinstance(value, str) and isinstance(column.type, sa.Numeric) else value
 
 
-def _canonical(row: Mapping[Any, Any]) -> tuple[bytes, str]:
+def _canonical(row: Mapping[str, Any]) -> tuple[bytes, str]:
     """The row's bytes, and why it is none of ours: binary values have no text."""
-    binary = [str(name) for name, value in row.items() if isinstance(value, bytes | memoryview | bytearray)]
-    record = {str(name): None if name in binary or value is None else _text(value) for name, value in row.items()}
+    record: dict[str, str | None] = {}
+    binary = []
+    for name, value in row.items():
+        if value is None or value.__class__ is str:
+            record[name] = value
+        elif isinstance(value, bytes | memoryview | bytearray):
+            record[name] = None
+            binary.append(name)
+        else:
+            record[name] = _text(value)
     return msgspec.json.encode(record, order="sorted"), f"no text in column {', '.join(binary)}" if binary else ""
 
 
