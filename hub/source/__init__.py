@@ -7,7 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.source.auth import ApiKey, Auth, Basic, Bearer, OAuth2ClientCredentials, SessionCookie, TokenAuth
+    from hub.source.auth import (
+        ApiKey,
+        Auth,
+        Basic,
+        Bearer,
+        OAuth2ClientCredentials,
+        SessionCookie,
+        TokenAuth,
+        TokenLogin,
+    )
     from hub.source.client import Answer, Client
     from hub.source.connector import Connector, ConnectorConfig, FileLedger, SourceContext, Token, TokenStore
     from hub.source.envelope import Check, Envelope, ErrorKind, Split
@@ -63,6 +72,7 @@ __all__ = [
     "TableTransport",
     "Token",
     "TokenAuth",
+    "TokenLogin",
     "TokenStore",
     "Transport",
     "Window",
@@ -72,7 +82,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "auth": ("ApiKey", "Auth", "Basic", "Bearer", "OAuth2ClientCredentials", "SessionCookie", "TokenAuth"),
+    "auth": (
+        "ApiKey",
+        "Auth",
+        "Basic",
+        "Bearer",
+        "OAuth2ClientCredentials",
+        "SessionCookie",
+        "TokenAuth",
+        "TokenLogin",
+    ),
     "client": ("Answer", "Client"),
     "connector": ("Connector", "ConnectorConfig", "FileLedger", "SourceContext", "Token", "TokenStore"),
     "envelope": ("Check", "Envelope", "ErrorKind", "Split"),

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import SecretStr
@@ -32,6 +32,7 @@ __all__ = [
     "OAuth2ClientCredentials",
     "SessionCookie",
     "TokenAuth",
+    "TokenLogin",
     "clear",
     "token_document",
 ]
@@ -199,9 +200,7 @@ class OAuth2ClientCredentials(TokenAuth):
         value, life = document.value("access_token"), document.value("expires_in")
         if not isinstance(value, str) or not value:
             raise EnvelopeError("the token answer has no access_token", remedy="check token_url")
-        seconds = (
-            float(life) if isinstance(life, int | float | str) and str(life).replace(".", "", 1).isdigit() else None
-        )
+        seconds = _seconds(life)
         return Token({"access_token": value}, None if seconds is None else self._in(seconds))
 
     def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
@@ -228,8 +227,7 @@ class SessionCookie(TokenAuth):
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._url, self._form, self._name = login_url, {field: clear(value) for field, value in form.items()}, name
-        credentials = (login_url, *(text for pair in self._form.items() for text in pair))
-        super().__init__(f"{httpx.URL(login_url).host}/{key}", credentials, tokens, now)
+        super().__init__(f"{httpx.URL(login_url).host}/{key}", _posted(login_url, self._form), tokens, now)
         self._envelope = Envelope(checks=checks, message=message)
 
     def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
@@ -238,15 +236,7 @@ class SessionCookie(TokenAuth):
         answer = answer_of(response)
         judge(answer, empty_on=(204,))
         if self._envelope.checks:
-            document = Document(utf8_body(answer.body))
-            try:
-                self._envelope.check_values(document)
-            except EnvelopeError as exc:
-                raise RefusedError(
-                    "the source refuses to sign us in: {said}",
-                    said=self._envelope.said(document) or "-",
-                    remedy="check user name and password",
-                ) from exc
+            _signed_in(Document(utf8_body(answer.body)), self._envelope)
         # A login form often answers with a redirect to the first page, and the cookie comes with the redirect.
         texts = [text for one in (*response.history, response) for text in one.headers.get_list("set-cookie")]
         cookies = {
@@ -260,6 +250,87 @@ class SessionCookie(TokenAuth):
     def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
         request.headers["Cookie"] = token.values["cookie"]
         return request
+
+
+class TokenLogin(TokenAuth):
+    """User name and password posted as `form` (`carry`: as JSON or as a form), answered with a token in JSON.
+
+    `token` is the dotted path of the token; `life` that of the seconds it lives, if the answer says so, else it is used
+    until the source refuses it. It travels in the header or parameter `name`, behind `prefix`. `checks` tell a
+    refused sign-in answered with HTTP 200. A 401 in place of data means: sign in again.
+    """
+
+    expired_on = (401,)
+    #: Already taken off the life: a fixed one would leave nothing of a token that lives for a minute.
+    margin = timedelta(0)
+
+    def __init__(
+        self,
+        login_url: str,
+        form: Mapping[str, Secret],
+        tokens: TokenStore,
+        *,
+        key: str,
+        token: str = "token",
+        life: str = "",
+        carry: Literal["json", "form"] = "json",
+        name: str = "Authorization",
+        prefix: str = "",
+        place: Literal["header", "query"] = "header",
+        checks: tuple[Check, ...] = (),
+        message: tuple[str, ...] | str = ("message", "msg"),
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._url, self._form = login_url, {field: clear(value) for field, value in form.items()}
+        super().__init__(f"{httpx.URL(login_url).host}/{key}", _posted(login_url, self._form), tokens, now)
+        self._path, self._life, self._carry = token, life, carry
+        self._name, self._prefix, self._place = name, prefix, place
+        self._envelope = Envelope(checks=checks, message=message)
+
+    def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        body: dict[str, Any] = {"json": self._form} if self._carry == "json" else {"data": self._form}
+        document = token_document((yield httpx.Request("POST", self._url, **body)))
+        _signed_in(document, self._envelope)
+        value = document.value(self._path)
+        if not isinstance(value, str) or not value:
+            raise RefusedError(
+                "the sign-in answer has no token at {path}: {said}",
+                path=self._path,
+                said=self._envelope.said(document) or "-",
+                remedy="check user name and password, then the path",
+            )
+        seconds = _seconds(document.value(self._life)) if self._life else None
+        return Token({"token": value}, None if seconds is None else self._in(seconds * 0.9))
+
+    def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
+        value = self._prefix + token.values["token"]
+        if self._place == "header":
+            request.headers[self._name] = value
+        else:
+            request.url = request.url.copy_set_param(self._name, value)
+        return request
+
+
+def _posted(login_url: str, form: Mapping[str, str]) -> tuple[str, ...]:
+    """The credentials of a sign-in by form."""
+    return (login_url, *(text for pair in form.items() for text in pair))
+
+
+def _signed_in(document: Document, envelope: Envelope) -> None:
+    """RefusedError, in the source's words, unless the answer of a sign-in passes its checks."""
+    try:
+        envelope.check_values(document)
+    except EnvelopeError as exc:
+        raise RefusedError(
+            "the source refuses to sign us in: {said}",
+            said=envelope.said(document) or "-",
+            remedy="check user name and password",
+        ) from exc
+
+
+def _seconds(life: Any) -> float | None:
+    """How long a token lives, where the answer says it in a way that can be read."""
+    return float(life) if isinstance(life, int | float | str) and str(life).replace(".", "", 1).isdigit() else None
 
 
 def clear(secret: Secret) -> str:

@@ -14,7 +14,7 @@ from hub.config.places import KeyPath, Places
 from hub.config.reading import nearest
 from hub.config.values import Duration
 from hub.errors import PluginError
-from hub.source.auth import ApiKey, Auth, Basic, Bearer, OAuth2ClientCredentials, SessionCookie
+from hub.source.auth import ApiKey, Auth, Basic, Bearer, OAuth2ClientCredentials, SessionCookie, TokenLogin
 from hub.source.envelope import Check, Envelope
 from hub.source.gateways import BgHmac, GatewayMd5
 from hub.source.keyset import Keyset
@@ -30,7 +30,7 @@ __all__ = ["KINDS", "Place", "kind_of", "make", "stream_of"]
 KINDS: dict[str, dict[str, type]] = {
     "auth": {
         "none": Auth, "api_key": ApiKey, "basic": Basic, "bearer": Bearer, "oauth2": OAuth2ClientCredentials,
-        "session": SessionCookie, "gateway_md5": GatewayMd5, "bg_hmac": BgHmac,
+        "session": SessionCookie, "token": TokenLogin, "gateway_md5": GatewayMd5, "bg_hmac": BgHmac,
     },
     "paging": {
         "one_page": OnePage, "page_number": PageNumber, "offset": Offset, "cursor_token": CursorToken,

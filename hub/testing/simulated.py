@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import httpx
 import msgspec
 
-from hub.source.auth import Auth, OAuth2ClientCredentials, SessionCookie, TokenAuth
+from hub.source.auth import Auth, OAuth2ClientCredentials, SessionCookie, TokenAuth, TokenLogin
 from hub.source.envelope import Check, Envelope
 from hub.source.gateways import GatewayMd5
 from hub.source.instants import read_instant
@@ -120,6 +120,12 @@ class SimulatedApi(httpx.BaseTransport):
         if isinstance(auth, SessionCookie):
             cookie = f"{auth._name or 'SID'}={self._token}; Path=/"
             return httpx.Response(200, json=_checked({}, auth._envelope.checks), headers={"Set-Cookie": cookie})
+        if isinstance(auth, TokenLogin):
+            body = _checked({}, auth._envelope.checks)
+            put_path(body, auth._path, self._token)
+            if auth._life:
+                put_path(body, auth._life, 3600)
+            return _json(body)
         return httpx.Response(404, text="no such path")
 
     @property

@@ -27,6 +27,7 @@ from hub.source import (
     SessionCookie,
     SourceContext,
     TokenAuth,
+    TokenLogin,
 )
 from hub.source.signers import bg_hmac, zj_md5
 
@@ -312,7 +313,7 @@ def answers_of_every_scheme(request: httpx.Request) -> httpx.Response:
     end = int((NOW + timedelta(hours=48)).timestamp() * 1000)
     names = ("refreshSecret", "requestSecret")
     datas = dict.fromkeys(names, "given") | {f"{name}EndTime": end for name in names}
-    answer = {"access_token": "given", "code": "00", "datas": datas}
+    answer = {"access_token": "given", "token": "given", "code": "00", "datas": datas}
     return httpx.Response(
         200,
         json=answer,
@@ -326,9 +327,10 @@ def answers_of_every_scheme(request: httpx.Request) -> httpx.Response:
     [
         lambda secret, tokens: OAuth2ClientCredentials("https://a.example/token", "me", secret, tokens),
         lambda secret, tokens: SessionCookie("https://a.example/login", {"password": secret}, tokens, key="me"),
+        lambda secret, tokens: TokenLogin("https://a.example/login", {"password": secret}, tokens, key="me"),
         lambda secret, tokens: GatewayMd5("https://a.example", "me", secret, tokens, now=Clock()),
     ],
-    ids=["oauth2", "session", "gateway_md5"],
+    ids=["oauth2", "session", "login", "gateway_md5"],
 )
 def test_what_was_given_for_other_credentials_is_not_used(context: SourceContext, scheme: Any) -> None:
     asked: list[httpx.Request] = []
@@ -359,6 +361,64 @@ def test_a_token_for_another_scope_is_not_used(context: SourceContext) -> None:
     for auth in given:
         drive(auth, answers_of_every_scheme)
     assert len(context.tokens.held) == 2  # type: ignore[attr-defined]
+
+
+def login(context: SourceContext, **more: Any) -> TokenLogin:
+    form = {"user": "hub", "pass": SecretStr("pw")}
+    return TokenLogin("https://a.example/login", form, context.tokens, key="hub", **more)
+
+
+def test_a_token_from_a_login(context: SourceContext) -> None:
+    """Nine tenths of its life are used, however short that is; then another one is fetched."""
+    clock = Clock()
+    asked: list[httpx.Request] = []
+
+    def other_side(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        body = {"ret": 0, "data": {"token": f"token-{len(asked)}", "ttl": "60"}}
+        return httpx.Response(200, json=body, request=request)
+
+    checks = (Check("ret", (0,)),)
+    auth = login(context, token="data.token", life="data.ttl", name="X-Token", checks=checks, now=clock)
+    assert drive(auth, other_side).headers["X-Token"] == "token-1"
+    assert json.loads(asked[0].read()) == {"user": "hub", "pass": "pw"}
+    clock.at += timedelta(seconds=53)
+    assert drive(auth, other_side).headers["X-Token"] == "token-1"
+    clock.at += timedelta(seconds=2)
+    assert drive(auth, other_side).headers["X-Token"] == "token-2"
+    assert redactor.text("sent token-2") == "sent ***"
+
+
+def test_a_token_without_an_end_is_kept_until_it_is_refused(context: SourceContext) -> None:
+    asked: list[httpx.Request] = []
+
+    def other_side(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"token": f"token-{len(asked)}"}, request=request)
+
+    auth = login(context, carry="form", name="access", place="query")
+    assert drive(auth, other_side).url.params["access"] == "token-1"
+    assert asked[0].read() == b"user=hub&pass=pw"
+    assert drive(auth, other_side).url.params["access"] == "token-1"
+    assert (auth.renewable, auth.expired_on) == (True, (401,))
+    auth.renew()
+    assert drive(auth, other_side).url.params["access"] == "token-2"
+    bearer = login(context, prefix="Bearer ")
+    assert drive(bearer, other_side).headers["Authorization"] == "Bearer token-2"
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "said"),
+    [
+        ({"checks": (Check("ret", (0,)),)}, {"ret": 13, "msg": "密码错误"}, "refuses to sign us in: 密码错误"),
+        ({}, {"msg": "密码错误"}, "no token at token: 密码错误"),
+        ({"token": "data.token"}, {"data": {"token": ""}}, "no token at data.token: -"),
+    ],
+    ids=["refused by its code", "no token", "an empty token"],
+)
+def test_a_refused_login(context: SourceContext, more: dict[str, Any], body: Any, said: str) -> None:
+    with pytest.raises(RefusedError, match=said):
+        drive(login(context, **more), lambda request: httpx.Response(200, json=body, request=request))
 
 
 def test_token_requests_go_through_the_client(upstream: Any, reply: Any, context: SourceContext) -> None:

@@ -97,6 +97,8 @@ AUTHS = {
     "oauth2": 'token_url = "${base_url}/token", client_id = "hub", client_secret = "${secret}", style = "form"',
     "session": 'login_url = "${base_url}/login", key = "hub", name = "SID",'
     ' form = { user = "hub", password = "${secret}" }, checks = [{ path = "ok", ok = [true] }]',
+    "token": 'login_url = "${base_url}/login", key = "hub", form = { user = "hub", password = "${secret}" },'
+    ' token = "data.token", life = "data.ttl", carry = "form", name = "t", place = "query"',
     "gateway_md5": 'base_url = "${base_url}", app_key = "A", app_secret = "${secret}", carry = "headers"',
     "bg_hmac": 'access_key = "A", secret_key = "${secret}"',
 }
