@@ -107,9 +107,14 @@ class Compiler:
 
     def row(self, parts: list[Part]) -> Callable[[Any, Callable[[], str | None]], tuple[Any, ...]]:
         """One function (record, flags) → a tuple in the order of MAPPED_COLUMNS, made of the parts' lines."""
-        filled = {target for part in parts for target in part.targets} | {"flags"}
+        filled = {target for part in parts for target in part.targets}
         flags = f"flags() if {self.scope.bind(self.notes.flags)} else None"
-        values = [flags if name == "flags" else name if name in filled else "None" for name in MAPPED_COLUMNS]
+        told = {name: name for name in filled} | {"flags": flags}
+        if "reported_at" in filled:
+            # Lists and readers go by when it happened: a source that only says when it heard of it must not hide there.
+            happened = "occurred_at if occurred_at is not None else reported_at"
+            told["occurred_at"] = happened if "occurred_at" in filled else "reported_at"
+        values = [told.get(name, "None") for name in MAPPED_COLUMNS]
         lines = [line for part in parts for line in part.lines]
         return self.scope.function("record, flags", [*lines, f"return ({', '.join(values)})"])
 

@@ -94,6 +94,26 @@ def row(mapper: Mapper, **changes: Any) -> dict[str, Any]:
     return dict(zip(MAPPED_COLUMNS, mapped.row, strict=True)) | {"people": mapped.people, "gaps": mapper.gaps()}
 
 
+@pytest.mark.parametrize(
+    ("fields", "happened"),
+    [
+        ('occurred_at = "o"\nreported_at = "r"', {"2026-11-02 08:00:00": "02", None: "03"}),
+        ('reported_at = "r"', {"2026-11-02 08:00:00": "03"}),
+        ('occurred_at = "o"', {"2026-11-02 08:00:00": "02", None: None}),
+    ],
+    ids=["both", "reported only", "occurred only"],
+)
+def test_it_happened_when_it_was_reported_if_nothing_else_is_said(
+    tmp_path: Path, fields: str, happened: dict[str | None, str | None]
+) -> None:
+    mapper = mappings(tmp_path, f'version = 1\nkind = "report"\n[fields]\n{fields}\n').get("events").mapper()
+    for said, day in happened.items():
+        mapped = row(mapper, o=said, r="2026-11-03 08:00:00")["occurred_at"]
+        assert mapped == (
+            None if day is None else int(datetime.fromisoformat(f"2026-11-{day}T00:00:00+00:00").timestamp() * 1000)
+        )
+
+
 def incident(values: dict[str, Any]) -> Incident:
     """The row as the schema defines it."""
     fields: dict[str, Any] = {}
