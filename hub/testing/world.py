@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hub.source.instants import write_instant
+from hub.source.instants import read_instant, write_instant
 from hub.source.stream import Stream
 
 __all__ = ["Kept", "World", "at_path", "dated", "encoded", "put_path"]
@@ -16,7 +16,7 @@ __all__ = ["Kept", "World", "at_path", "dated", "encoded", "put_path"]
 
 @dataclass(slots=True)
 class Kept:
-    """One record as the source would send it, and when it last changed (UTC, whole seconds)."""
+    """One record as the source would send it, and when it last changed (UTC, as finely as the source tells times)."""
 
     native: tuple[Any, ...]
     record: dict[str, Any]
@@ -41,7 +41,7 @@ class World:
 
     def touch(self, kept: Kept, at: datetime) -> None:
         """The source changed a record: its time of change is another, and that is all."""
-        kept.at = at
+        kept.at = self._told(at)
         self._date(kept)
 
     @property
@@ -55,10 +55,17 @@ class World:
         first = self.stream.id_paths[0]
         put_path(record, first, _other(at_path(record, first), self.made))
         native = tuple(at_path(record, path) for path in self.stream.id_paths)
-        kept = Kept(native, record, at.replace(microsecond=0))
+        kept = Kept(native, record, self._told(at))
         self._date(kept)
         self.kept.append(kept)
         return kept
+
+    def _told(self, at: datetime) -> datetime:
+        """An instant as the source's own format tells it: one that ends at minutes knows of no second."""
+        cursor, at = self.stream.cursor, at.replace(microsecond=0)
+        if cursor is None:
+            return at
+        return read_instant(write_instant(at, cursor.format, cursor.zone), cursor.format, cursor.zone) or at
 
     def _date(self, kept: Kept) -> None:
         cursor = self.stream.cursor
