@@ -10,6 +10,7 @@ from hub.clock import now_ms
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.commands.sync import run_record
+from hub.config.writing import writing
 from hub.errors import worst
 from hub.mapping.decisions import read_decisions, spreadsheet
 from hub.mapping.mapping import Mapping
@@ -73,7 +74,8 @@ def unmapped(session: Session, source: str | None, target: Path | None) -> None:
     session.output.rows(records, COLUMNS, empty="every code met so far is mapped")
     if target is not None:
         wanted = [{**row, "source_code": row["code"], "hub_code": "", "title": row["text"]} for row in records]
-        target.write_bytes(spreadsheet(wanted))
+        with writing(target):
+            target.write_bytes(spreadsheet(wanted))
         session.output.say("written to {path}", path=target)
 
 

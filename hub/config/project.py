@@ -22,6 +22,7 @@ from hub.config.models import (
     StoreSettings,
 )
 from hub.config.values import duration_text
+from hub.config.writing import writing
 from hub.errors import ConfigError
 
 __all__ = ["KEY_FILE", "create_project", "example_text"]
@@ -39,20 +40,13 @@ def create_project(folder: Path, translate: Callable[[str], str] = str) -> Path:
     file = folder.resolve() / FILE_NAME
     if file.exists():
         raise ConfigError("{path} exists already", remedy="`hub upgrade` brings its store up to date", path=file)
-    try:
+    with writing(file):
         (file.parent / KEY_FILE).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_key(file.parent / KEY_FILE)
         ignore = file.parent / ".gitignore"
         if not ignore.exists():
             ignore.write_text(_IGNORED, "utf-8")
         file.write_text(example_text(translate), "utf-8")
-    except OSError as exc:
-        raise ConfigError(
-            "{path} cannot be written: {why}",
-            remedy="check the folder and its owner",
-            path=exc.filename or file,
-            why=type(exc).__name__,
-        ) from exc
     return file
 
 

@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hub.config.writing import writing
 from hub.errors import MappingError
+
+if TYPE_CHECKING:
+    from hub.mapping.codes import CodeEntry
 
 __all__ = ["Decision", "read_decisions", "spreadsheet", "write_table"]
 
@@ -39,7 +44,9 @@ def read_decisions(path: Path) -> list[Decision]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MappingError("{path} cannot be read: {why}", path=path, why=type(error).__name__) from error
+        raise MappingError(
+            "{path} cannot be read: {why}", path=path, why=error.strerror, remedy="check the file"
+        ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -69,8 +76,15 @@ def write_table(folder: Path, present: Path | None, table: str, decisions: Itera
     known = load_code_table(present).entries if present else {}
     decided = {one.code: one for one in decisions}
     target = folder / "codes" / f"{table}.csv"
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".csv.new")
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(draft, known, decided)
+        os.replace(draft, target)
+    return target
+
+
+def _write(draft: Path, known: "Mapping[str, tuple[CodeEntry, ...]]", decided: Mapping[str, Decision]) -> None:
     with draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_TABLE)
@@ -78,5 +92,3 @@ def write_table(folder: Path, present: Path | None, table: str, decisions: Itera
             if code not in decided:
                 writer.writerows((code, row.hub_code, row.title, row.valid_from, row.valid_to) for row in rows)
         writer.writerows((one.code, one.hub_code, one.title, "", "") for one in decided.values())
-    os.replace(draft, target)
-    return target

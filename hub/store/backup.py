@@ -7,6 +7,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
 from hub.clock import now_ms
+from hub.config.writing import writing
 from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.feed import feed_floor, put_floor
 from hub.store.migrate import current_schema, newest_schema, upgrade
@@ -29,7 +30,8 @@ def backup(store: Store, file: Path) -> int:
         raise MisconfiguredError("{path} exists already", path=file, remedy="choose another file")
     if not file.parent.is_dir():
         raise MisconfiguredError("there is no folder {path}", path=file.parent, remedy="make it first")
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with writing(file):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     copy = Store(_url(file))
     try:
         upgrade(copy)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hub.config.writing import writing
 from hub.errors import ConfigError
 from hub.hookspecs import API_VERSION
 from hub.source.connector import Connector
@@ -115,5 +116,6 @@ def record_tier(connector: type[Connector], tier: Tier, materials: Sequence[Path
         "[earned]", f'tier = "{tier}"', f'of = "{fingerprint(connector, tier, files)}"',
         f"files = {json.dumps(files, indent=2)}",
     ]  # fmt: skip
-    path.write_text("\n".join([_own_words(path), *lines]) + "\n", "utf-8")
+    with writing(path):
+        path.write_text("\n".join([_own_words(path), *lines]) + "\n", "utf-8")
     return path

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hub.config.writing import writing
 from hub.errors import ConfigError
 from hub.testing.guesses import Guess, Sampled, guess
 
@@ -47,9 +48,10 @@ def write_connector(name: str, folder: Path, *, sample: Path | None = None, decl
         texts |= {package / "__init__.py": "", package / "connector.toml": _template("connector.toml", places)}
     else:
         texts |= {package / "__init__.py": _template("connector.py", places)}
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    with writing(root):
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
     return list(texts)
 
 

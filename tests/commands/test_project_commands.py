@@ -103,3 +103,21 @@ def test_backup_and_restore_give_the_same_store(data: Run, run: Run, project: Pa
     assert [line["id"] for line in listed] == before
     again = run("--config", str(other), "--output", "json", "sync", "snapshot").line
     assert (again["outcome"], again["new"]) == ("ok", 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("store", "backup", "/proc/hub-backup.db"),
+        ("codes", "unmapped", "--csv", "{file}/codes.csv"),
+        ("new", "connector", "lamps", "--in", "{file}"),
+        ("init", "{file}/project"),
+    ],
+    ids=["a backup", "a list of codes", "a package", "a project"],
+)
+def test_a_place_that_cannot_be_written_is_one_line(data: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    answer = data(*(word.format(file=file) for word in arguments))
+    assert answer.code == 2
+    assert re.search(r"(proc|file)/.* cannot be written: (No such file or|Not a) directory; check the folder", answer.err)
