@@ -4,8 +4,10 @@ Its tests pass as written. What a sample says is proposed and marked with its re
 TODO in the generated text.
 """
 
+import copy
 import json
 import re
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import msgspec
 from hub.config.writing import writing
 from hub.errors import ConfigError
 from hub.testing.guesses import Guess, Sampled, guess
+from hub.testing.world import at_path, put_path
 
 __all__ = ["write_connector"]
 
@@ -81,12 +84,13 @@ def _places(name: str, stream: str, found: Guess, declarative: bool) -> dict[str
     kind = "".join(part.title() for part in name.split("_"))
     pad, deep = " " * 16, " " * 20
     rows, total = found.rows.value, found.total.value if found.total else None
-    code = "code" if rows and "." in rows else ""
+    code = found.code.value if found.code else 'path = "code", ok = [0]' if rows and "." in rows else ""
     toml_envelope = [f'rows = "{rows}"'] + ([f'total = "{total}"'] if total else [])
     py_envelope = [f'rows="{rows}"'] + ([f'total="{total}"'] if total else [])
     if code:
-        toml_envelope.append('checks = [{ path = "code", ok = [0] }]')
-        py_envelope.append('checks=(Check("code", (0,)),)')
+        toml_envelope.append(f"checks = [{{ {code} }}]")
+        said = tomllib.loads(f"check = {{ {code} }}")["check"]
+        py_envelope.append(f"checks=(Check({json.dumps(said['path'])}, ({said['ok'][0]!r},)),)")
     importing, connector = f"import hub_connector_{name}", f"hub_connector_{name}.{kind}"
     if declarative:
         importing += "\nfrom hub.source.declared import read_connector"
@@ -99,6 +103,8 @@ def _places(name: str, stream: str, found: Guess, declarative: bool) -> dict[str
         "id_mark": _mark(found.native_id) + ("" if declarative else pad),
         "rows_mark": _mark(found.rows) + ("" if declarative else deep),
         "cursor": _cursor_toml(found), "cursor_py": _cursor_py(found, pad),
+        "gone": f"{_mark(found.gone)}{found.gone.value}\n" if found.gone else "", "gone_py": _gone_py(found, pad),
+        "window_format": _window_format(found),
         "envelope": ", ".join(toml_envelope), "envelope_py": ", ".join(py_envelope),
     }  # fmt: skip
 
@@ -122,6 +128,21 @@ def _cursor_py(found: Guess, pad: str) -> str:
     )
 
 
+def _gone_py(found: Guess, pad: str) -> str:
+    if not found.gone:
+        return ""
+    said = tomllib.loads(found.gone.value)
+    operation, deleted = json.dumps(said["operation"]), json.dumps(said["deletes"][0])
+    return f"{_mark(found.gone)}{pad}operation={operation},\n{pad}deletes=({deleted},),\n{pad}"
+
+
+def _window_format(found: Guess) -> str:
+    """A source mostly takes times as it sends them; ISO 8601 with an offset is "iso" in a request, without one "local"."""
+    if not (found.format and found.zone) or found.format.value == "iso":
+        return "iso" if found.zone and found.zone.value == "UTC" and found.format else "local"
+    return found.format.value
+
+
 def _mapping(name: str, found: Guess) -> str:
     lines = [
         f"# {name}: what a record means. The grammar is docs/mapping.md of the hub.", "version = 1",
@@ -142,6 +163,9 @@ def _mapping(name: str, found: Guess) -> str:
         x, y = found.position
         lines += ["", "# TODO: which coordinate system? Telephones and Chinese maps mostly give GCJ-02.", "[position]"]
         lines += [f'x = "{x.value}"', f'y = "{y.value}"', 'system = "GCJ-02"']
+    if found.steps:
+        lines += ["", "# guess: " + found.steps["each"].why, "[[steps]]"]
+        lines += [f'{name} = "{sampled.value}"' for name, sampled in found.steps.items()]
     if found.people:
         lines += ["", "# guess: " + next(iter(found.people.values())).why, "[[people]]", 'role = "reporter"']
         lines += [f'{role} = "{sampled.value}"' for role, sampled in found.people.items()]
@@ -168,6 +192,9 @@ def _quality(found: Guess) -> str:
 
 def _samples(found: Guess) -> str:
     """The sample's records, people's data replaced, since samples are kept with the code."""
-    keys = {sampled.value: _PRIVATE[role] for role, sampled in found.people.items()}
-    records = [{key: keys.get(key, value) for key, value in record.items()} for record in found.records[:20]]
+    records = copy.deepcopy(found.records[:20])
+    for record in records:
+        for role, sampled in found.people.items():
+            if at_path(record, sampled.value) is not None:
+                put_path(record, sampled.value, _PRIVATE[role])
     return json.dumps(records, ensure_ascii=False, indent=1) + "\n"

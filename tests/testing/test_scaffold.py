@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from hub.errors import ConfigError
+from hub.mapping.mapping import Mappings
+from hub.source.declared import read_connector
 from hub.testing.guesses import guess
 from hub.testing.scaffold import write_connector
+from hub.testing.specimen import map_specimen
 
 ORDERS = {"code": 0, "result": {"count": 3, "list": [
     {"orderNo": f"GD{number}", "bt": "路灯不亮", "zt": state, "createdAt": 1767225600000 + number,
@@ -68,7 +71,8 @@ def test_guesses_have_reasons() -> None:
     [
         ("2026-01-01 08:00:00", "iso", "Asia/Shanghai"), ("2026-01-01T08:00:00Z", "iso", "UTC"),
         ("2026-01-01T08:00:00+08:00", "iso", "UTC"), (1767225600, "epoch_s", "UTC"),
-        ("1767225600000", "epoch_ms", "UTC"),
+        ("1767225600000", "epoch_ms", "UTC"), ("2026/01/31 08:00", "%Y/%m/%d %H:%M", "Asia/Shanghai"),
+        ("20260131080000", "%Y%m%d%H%M%S", "Asia/Shanghai"), ("2026-01-31 08:00", "iso", "Asia/Shanghai"),
     ],
 )  # fmt: skip
 def test_formats_and_zones(text: Any, form: str, zone: str) -> None:
@@ -76,6 +80,52 @@ def test_formats_and_zones(text: Any, form: str, zone: str) -> None:
     assert found.format is not None
     assert found.zone is not None
     assert (found.format.value, found.zone.value) == (form, zone)
+
+
+LAMPS = {"ret": "00", "data": {"rows": [
+    {"area": {"id": number}, "lampId": number, "place": {"street": "虚构路", "lon": 119.6, "lat": 29.1},
+     "caller": {"name": "某人", "mobile": "13712345678"}, "updated": "2026/01/31 08:00", "isDeleted": number == 2,
+     "visits": [{"when": "2026/01/31 09:00", "crew": "一班", "done": "查看"}] if number else []}
+    for number in range(3)
+]}}  # fmt: skip
+
+
+def test_what_stands_inside_objects_and_lists_is_seen() -> None:
+    found = guess(LAMPS)
+    assert found.native_id.value == "lampId"
+    assert found.code is not None
+    assert found.code.value == 'path = "ret", ok = ["00"]'
+    assert found.gone is not None
+    assert found.gone.value == 'operation = "isDeleted"\ndeletes = ["true"]'
+    assert found.fields["address"].value == "place.street"
+    assert found.position is not None
+    assert [one.value for one in found.position] == ["place.lon", "place.lat"]
+    assert {role: one.value for role, one in found.people.items()} == {"name": "caller.name", "phone": "caller.mobile"}
+    steps = {name: one.value for name, one in found.steps.items()}
+    assert steps == {"each": "visits", "at": "when", "unit": "crew", "note": "done"}
+
+
+@pytest.mark.parametrize("declarative", [True, False], ids=["declarative", "class"])
+def test_the_package_says_what_was_seen(tmp_path: Path, declarative: bool) -> None:
+    sample = tmp_path / "lamps.json"
+    sample.write_text(json.dumps(LAMPS, ensure_ascii=False), "utf-8")
+    write_connector("lamps", tmp_path, sample=sample, declarative=declarative)
+    package = tmp_path / "lamps" / "src" / "hub_connector_lamps"
+    if declarative:
+        stream = read_connector(package / "connector.toml").declaration["streams"]["lamps"]  # type: ignore[attr-defined]
+        assert (stream["operation"], stream["deletes"]) == ("isDeleted", ["true"])
+        assert stream["window"]["format"] == stream["cursor"]["format"] == "%Y/%m/%d %H:%M"
+        assert stream["envelope"]["checks"] == [{"path": "ret", "ok": ["00"]}]
+    else:
+        text = (package / "__init__.py").read_text("utf-8")
+        compile(text, "connector", "exec")
+        assert 'operation="isDeleted"' in text
+        assert "Check(\"ret\", ('00',))" in text
+    record = json.loads((package / "conformance" / "samples" / "lamps.json").read_text("utf-8"))[0]
+    assert record["caller"] == {"name": "测试人", "mobile": "13900000000"}
+    specimen = map_specimen(Mappings([package / "mappings"]).get("lamps/lamps"), LAMPS["data"]["rows"][1])  # type: ignore[index]
+    assert [step["unit"] for step in specimen.fields["steps"]] == ["一班"]
+    assert specimen.fields["address"] == "虚构路"
 
 
 def test_without_a_cursor_the_author_is_told(tmp_path: Path) -> None:
