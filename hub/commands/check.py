@@ -19,11 +19,11 @@ COLUMNS = (
     Column("stream", "Stream", "name"),
     Column("outcome", "Outcome", "outcome"),
     Column("rows", "Rows", "count"),
-    Column("total", "Total", "count"),
-    Column("mapped", "Mapped", "count"),
+    Column("total", "Total", "count", spare=3),
+    Column("mapped", "Mapped", "count", spare=2),
     Column("bad", "Bad", "count"),
-    Column("unmapped", "Unmapped codes"),
-    Column("sample", "Sample"),
+    Column("unmapped", "Unmapped codes", spare=1),
+    Column("sample", "Sample", spare=4),
     Column("error", "Error"),
 )
 

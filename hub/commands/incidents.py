@@ -16,12 +16,12 @@ __all__ = ["command"]
 
 COLUMNS = (
     Column("id", "Incident", "id"),
-    Column("source", "Source", "name"),
-    Column("kind", "Kind", "kind"),
+    Column("source", "Source", "name", spare=1),
+    Column("kind", "Kind", "kind", spare=2),
     Column("status", "Status", "status"),
     Column("occurred_at", "Happened", "time"),
-    Column("region", "Region"),
-    Column("category", "Category"),
+    Column("region", "Region", spare=3),
+    Column("category", "Category", spare=4),
     Column("title", "Title"),
 )
 STEPS = (

@@ -53,11 +53,13 @@ class Column:
     `show`: text; name; id (its beginning, which commands
     take as well as the whole); count (right-aligned); time (an aware datetime, shown in the zone of `[defaults]`); span
     (seconds); or the name of a group of titles (status, kind, outcome …).
+    `spare`: a list of several records does without it in a narrow window, the highest first; 0: never.
     """
 
     key: str
     heading: str
     show: str = "text"
+    spare: int = 0
 
 
 @dataclass(slots=True)
@@ -88,6 +90,31 @@ class Output:
         if not records and empty:
             self.say(empty)
             return
+        shown, left_out = self._narrowed(records, columns)
+        if not shown:
+            for record in records:
+                self.record(record, columns)
+                self._write("\n")
+            return
+        self._print(self._table(records, shown))
+        if left_out:
+            names = ", ".join(translate(column.heading, self.lang) for column in left_out)
+            self.say("too wide for this window without: {columns}", columns=names)
+
+    def _narrowed(self, records: list[Mapping[str, Any]], columns: list[Column]) -> tuple[list[Column], list[Column]]:
+        """The columns of a table that fits the window, and those with something in them that it does without. None at all if
+        there is no such table: one record is better read a line a field, and so are many of which half would be missing."""
+        shown, left_out = columns, []
+        while records and not _fits(self._table(records, shown)):
+            empty = [one for one in shown if all(record.get(one.key) in (None, "", [], ()) for record in records)]
+            spare = empty or sorted((one for one in shown if one.spare), key=lambda one: -one.spare)
+            if len(records) == 1 or not spare:
+                return [], []
+            left_out += [] if empty else spare[:1]
+            shown = [one for one in shown if one not in (empty or spare[:1])]
+        return shown, sorted(left_out, key=columns.index)
+
+    def _table(self, records: list[Mapping[str, Any]], columns: list[Column]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             justify: Literal["left", "right"] = "right" if column.show == "count" else "left"
@@ -98,12 +125,7 @@ class Output:
             table.add_column(heading, justify=justify, overflow="fold", no_wrap=not prose, min_width=least)
         for record in records:
             table.add_row(*(self._cell(record.get(column.key), column.show) for column in columns))
-        if records and not _fits(table):
-            for record in records:
-                self.record(record, columns)
-                self._write("\n")
-            return
-        self._print(table)
+        return table
 
     def record(self, record: Mapping[str, Any], columns: Iterable[Column]) -> None:
         """One record: a line a field that has a value, or one JSON object."""

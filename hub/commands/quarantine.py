@@ -28,9 +28,9 @@ COLUMNS = (
     Column("stream", "Stream", "name"),
     Column("native_id", "Record"),
     Column("reason", "Reason"),
-    Column("times", "Times", "count"),
-    Column("first_seen_at", "First seen", "time"),
-    Column("last_seen_at", "Last seen", "time"),
+    Column("times", "Times", "count", spare=2),
+    Column("first_seen_at", "First seen", "time", spare=3),
+    Column("last_seen_at", "Last seen", "time", spare=1),
 )
 DETAIL = (
     *COLUMNS, Column("status", "State"), Column("mapping", "Mapping"), Column("mapping_version", "Version", "count"),

@@ -14,17 +14,17 @@ __all__ = ["command"]
 
 COLUMNS = (
     Column("run_id", "Run", "id"),
-    Column("started_at", "Began", "time"),
+    Column("started_at", "Began", "time", spare=1),
     Column("source", "Source", "name"),
     Column("stream", "Stream", "name"),
-    Column("mode", "Mode", "mode"),
+    Column("mode", "Mode", "mode", spare=7),
     Column("outcome", "Outcome", "outcome"),
     Column("fetched", "Read", "count"),
-    Column("new", "New", "count"),
-    Column("changed", "Changed", "count"),
-    Column("quarantined", "Quarantined", "count"),
-    Column("tombstoned", "Deleted", "count"),
-    Column("duration_s", "Took", "span"),
+    Column("new", "New", "count", spare=3),
+    Column("changed", "Changed", "count", spare=4),
+    Column("quarantined", "Quarantined", "count", spare=2),
+    Column("tombstoned", "Deleted", "count", spare=5),
+    Column("duration_s", "Took", "span", spare=6),
     Column("error", "Error"),
 )
 DETAIL = (

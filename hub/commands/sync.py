@@ -21,12 +21,12 @@ RUN_COLUMNS = (
     Column("outcome", "Outcome", "outcome"),
     Column("fetched", "Read", "count"),
     Column("new", "New", "count"),
-    Column("changed", "Changed", "count"),
-    Column("unchanged", "Unchanged", "count"),
-    Column("quarantined", "Quarantined", "count"),
-    Column("tombstoned", "Deleted", "count"),
-    Column("unmapped", "Unmapped", "count"),
-    Column("duration_s", "Took", "span"),
+    Column("changed", "Changed", "count", spare=3),
+    Column("unchanged", "Unchanged", "count", spare=5),
+    Column("quarantined", "Quarantined", "count", spare=1),
+    Column("tombstoned", "Deleted", "count", spare=2),
+    Column("unmapped", "Unmapped", "count", spare=4),
+    Column("duration_s", "Took", "span", spare=6),
     Column("error", "Error"),
 )
 

@@ -43,6 +43,34 @@ def test_a_table_that_does_not_fit_is_a_line_a_field(capsys: pytest.CaptureFixtu
     ]
 
 
+SPARE = [
+    Column("source", "Source", "name"), Column("title", "System", spare=2), Column("good_at", "Last good", "time"),
+    Column("outcome", "Outcome", "outcome"), Column("new", "New", "count", spare=1), Column("error", "Error"),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_list_does_without_what_can_be_spared(capsys: pytest.CaptureFixture[str]) -> None:
+    """A column in which nothing stands goes first and unsaid, then what matters least, until it fits."""
+    record = {"source": "s" * 50, "title": "city", "good_at": None, "outcome": "ok", "new": 1_234, "error": None}
+    Output().rows([record, {**record, "new": 0}], SPARE)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["Source", "System", "Outcome", "New"], ["s" * 50, "city", "ok", "1,234"], ["s" * 50, "city", "ok", "0"],
+    ]  # fmt: skip
+    Output(lang="zh").rows([{**record, "error": "down " * 3}, record], SPARE)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["数据源", "结果", "新增", "错误"]
+    assert lines[-1] == "窗口较窄，未显示：系统"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_record_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows([{"source": "s" * 60, "title": "a system", "outcome": "ok", "new": 5, "error": "down"}], SPARE)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:5]] == [
+        "Source", "System", "Outcome", "New", "Error",
+    ]  # fmt: skip
+
+
 def test_a_port_in_use_is_said_in_one_line(run: Run, tmp_path: Path) -> None:
     run("init", str(tmp_path / "hub"))
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -120,4 +120,6 @@ def test_a_place_that_cannot_be_written_is_one_line(data: Run, tmp_path: Path, a
     file.write_text("no folder")
     answer = data(*(word.format(file=file) for word in arguments))
     assert answer.code == 2
-    assert re.search(r"(proc|file)/.* cannot be written: (No such file or|Not a) directory; check the folder", answer.err)
+    assert re.search(
+        r"(proc|file)/.* cannot be written: (No such file or|Not a) directory; check the folder", answer.err
+    )
