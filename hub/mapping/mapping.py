@@ -27,7 +27,8 @@ class UnmappableError(Exception):
     """One record cannot be mapped. It carries fields and reasons, never values."""
 
     def __init__(self, problems: Iterable[FieldProblem]) -> None:
-        self.problems = tuple(problems)
+        # Two fields may be read from one path: what is wrong there is said once.
+        self.problems = tuple(dict.fromkeys(problems))
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 

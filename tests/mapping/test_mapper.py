@@ -114,6 +114,12 @@ def test_it_happened_when_it_was_reported_if_nothing_else_is_said(
         )
 
 
+def test_what_is_wrong_with_one_path_is_said_once(tmp_path: Path) -> None:
+    text = 'version = 1\nkind = "report"\n[fields]\noccurred_at = "r"\nreported_at = "r"\n'
+    with pytest.raises(UnmappableError, match=r"^r: not a time in ISO form$"):
+        mappings(tmp_path, text).get("events").mapper().map(b'{"r": "soon"}')
+
+
 def incident(values: dict[str, Any]) -> Incident:
     """The row as the schema defines it."""
     fields: dict[str, Any] = {}
