@@ -7,7 +7,7 @@ import click
 
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
-from hub.errors import FailedError
+from hub.errors import MisconfiguredError
 from hub.store.runs import RunRow, list_runs, read_run
 
 __all__ = ["command"]
@@ -68,7 +68,7 @@ def show(session: Session, run: str) -> None:
     with session.store(with_key=False) as store:
         row = read_run(store, run)
     if row is None:
-        raise FailedError("there is no run {run}", run=run, remedy="`hub runs list` shows them")
+        raise MisconfiguredError("there is no run {run}", run=run, remedy="`hub runs list` shows them")
     session.output.record(_record(session, row), DETAIL)
 
 

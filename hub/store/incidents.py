@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hub.errors import StoreError
+from hub.errors import MisconfiguredError
 from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
 from hub.store.store import Store, Transaction
 from hub.store.tables import NO_PAGE
@@ -51,7 +51,7 @@ def list_incidents(
     """The youngest incidents that fit, by the time they happened, those without a time last; instants are aware UTC datetimes.
 
     `after`: go on behind this incident, given by its id or the beginning of it; each page costs the same, however deep.
-    Raises StoreError if there is no such incident.
+    Raises MisconfiguredError if there is no such incident.
     """
     conditions, values = _conditions(wanted)
     with store.read() as transaction:
@@ -89,24 +89,24 @@ def _listed(transaction: Transaction, conditions: Sequence[str], values: Sequenc
 
 
 def _find(transaction: Transaction, columns: Sequence[str], wanted: str) -> Sequence[Any]:
-    """Columns (`id` first) of the one incident whose id is or begins so. Raises StoreError if there is none, or more than one."""
+    """Columns (`id` first) of the one incident whose id is or begins so. MisconfiguredError if there is none, or more
+    than one."""
     rows = transaction.all(
         f"SELECT {', '.join(columns)} FROM incident WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
         (wanted, wanted + "\U0010ffff"),
     )
-    if len(rows) != 1 and not (rows and rows[0][0] == wanted):
-        raise StoreError(
-            "{count} incidents begin with {id}",
-            count="no" if not rows else "several",
-            id=wanted,
-            remedy="`hub incidents list` shows ids",
+    if not rows:
+        raise MisconfiguredError("no incident begins with {id}", id=wanted, remedy="`hub incidents list` shows ids")
+    if len(rows) > 1 and rows[0][0] != wanted:
+        raise MisconfiguredError(
+            "several incidents begin with {id}", id=wanted, remedy="`hub incidents list` shows ids"
         )
     found: Sequence[Any] = rows[0]
     return found
 
 
 def read_incident(store: Store, wanted: str) -> dict[str, Any]:
-    """One incident by its id or the beginning of it, with `provenance` and `revisions`. Raises StoreError if there is
+    """One incident by its id or the beginning of it, with `provenance` and `revisions`. Raises MisconfiguredError if there is
     none, or more than one."""
     columns = (*_IDENTITY, *MAPPED_COLUMNS, *_SEEN, "deletion", "revision")
     private = ("key", "raw_hash", "raw_page", "mapping", "mapping_version", "run")

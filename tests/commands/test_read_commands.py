@@ -60,7 +60,7 @@ def test_runs_list_and_show(synced: Run) -> None:
     assert [line["source"] for line in listed] == ["snapshot"]
     shown = synced("runs", "show", listed[0]["run_id"][:14]).line
     assert shown == listed[0]
-    assert synced("runs", "show", "nonsense").code == 1
+    assert synced("runs", "show", "nonsense").code == 2
 
 
 def test_incidents_are_filtered(synced: Run) -> None:
@@ -112,7 +112,8 @@ def test_an_incident_shows_provenance_steps_and_revisions(synced: Run, hub: Run,
 
 def test_an_unknown_or_ambiguous_incident_says_so(synced: Run) -> None:
     assert "incidents begin with" in synced("incidents", "show", "inc_").line["error"]["message"]
-    assert synced("incidents", "show", "nonsense").code == 1
+    unknown = synced("incidents", "show", "nonsense")
+    assert (unknown.code, unknown.line["error"]["message"][:34]) == (2, "no incident begins with nonsense; ")
 
 
 def test_statuses_speak_both_languages(synced: Run, hub: Run, monkeypatch: pytest.MonkeyPatch) -> None:

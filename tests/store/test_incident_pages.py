@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 from rig import MAPPING, START, Rig, write_mapping
 
-from hub.errors import StoreError
+from hub.errors import MisconfiguredError
 from hub.store.incidents import IncidentFilter, list_incidents
 from hub.store.store import Store
 
@@ -47,7 +47,7 @@ def test_pages_are_the_whole_list(filled: Store, wanted: IncidentFilter, limit: 
 
 
 def test_a_page_behind_no_incident_is_refused(filled: Store) -> None:
-    with pytest.raises(StoreError, match="no incidents begin with"):
+    with pytest.raises(MisconfiguredError, match="no incident begins with"):
         list_incidents(filled, IncidentFilter(), 10, after="inc_nobody")
 
 
