@@ -117,10 +117,15 @@ def check_schema(store: Store) -> None:
     """StoreVersionError unless the store has exactly this hub's schema and key."""
     found = current_schema(store)
     _refuse_newer(found)
+    if found is None:
+        raise StoreVersionError(
+            "the store holds nothing yet",
+            remedy="run hub upgrade to make it; if there was one, look at [store] url, or restore a backup",
+        )
     if found != newest_schema():
         raise StoreVersionError(
             "the store has schema {found}, this hub needs {needed}",
-            found=found or "none",
+            found=found,
             needed=newest_schema(),
             remedy="run hub upgrade",
         )

@@ -137,7 +137,7 @@ def test_empty_database_is_refused_with_the_remedy(store_url: str) -> None:
     with pytest.raises(StoreVersionError) as caught:
         check_schema(store)
     store.close()
-    assert "hub upgrade" in str(caught.value)
+    assert "the store holds nothing yet; run hub upgrade to make it; if there was one" in caught.value.render()
 
 
 @pytest.mark.parametrize("act", [check_schema, upgrade], ids=["opened", "upgraded"])
