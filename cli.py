@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import click
 
-from hub.commands.logs import start_logging
 from hub.commands.neutral import harmless, harmless_lines
 from hub.commands.session import Session, shared_options
 from hub.commands.wording import localise, usage_error
@@ -56,7 +55,6 @@ COMMANDS = {
     "sandbox": ("sandbox", "Serve all upstream systems on this machine, for trying and training."),
     "demo": ("demo", "Sync a sandbox city and show what came of it."),
 }
-LEVELS = ("debug", "info", "warning", "error")
 
 
 class Hub(click.Group):
@@ -116,12 +114,11 @@ class Hub(click.Group):
 
 @click.group(cls=Hub, name="hub", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(message="%(version)s", package_name="supervision-hub")
-@click.option("--log-level", type=click.Choice(LEVELS), help="What goes to stderr (also HUB_LOG_LEVEL).")
 @click.pass_obj
-def hub(session: Session, log_level: str | None) -> None:
+def hub(session: Session) -> None:
     """Pull records from the supervision and enforcement systems into one incident store."""
-    environment = session.environment
-    start_logging(log_level or environment.option("log-level") or "warning", as_json=environment.json_log)
+    if not session.log_level:
+        session.log(session.environment.option("log-level") or "warning")
 
 
 hub.params += shared_options()

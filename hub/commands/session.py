@@ -16,6 +16,8 @@ from hub.errors import ConfigError, HubError
 from hub.locale import Language, language, translator
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from hub.commands.output import Output
     from hub.config import Settings
     from hub.plugins import Plugins
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Command", "Group", "Session", "collect_rarely", "pass_session", "shared_options"]
 
 FORMATS = ("table", "json")
+LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass
@@ -34,9 +37,17 @@ class Session:
     environment: Environment = field(default_factory=Environment.of_process)
     config: Path | None = None
     format: str = ""
+    log_level: str = ""
 
     def __post_init__(self) -> None:
         self.format = self.format or self.environment.option("output") or FORMATS[0]
+
+    def log(self, level: str) -> None:
+        """Send the log to stderr from now on, from this level up."""
+        from hub.commands.logs import start_logging
+
+        self.log_level = level
+        start_logging(level, as_json=self.environment.json_log)
 
     @cached_property
     def lang(self) -> Language:
@@ -137,7 +148,7 @@ pass_session = click.make_pass_decorator(Session)
 
 
 def shared_options() -> list[click.Option]:
-    """`--config` and `--output`, which may stand before and after a command's name; the later one counts."""
+    """`--config`, `--output` and `--log-level`, which may stand before and after a command's name; the later one counts."""
     return [
         click.Option(
             ["--config"],
@@ -154,7 +165,20 @@ def shared_options() -> list[click.Option]:
             callback=_keep("format"),
             help="Tables for people, or JSON lines on stdout (also HUB_OUTPUT).",
         ),
+        click.Option(
+            ["--log-level"],
+            type=click.Choice(LEVELS),
+            expose_value=False,
+            callback=_log,
+            help="What goes to stderr (also HUB_LOG_LEVEL).",
+        ),
     ]
+
+
+def _log(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    session = context.find_object(Session)
+    if value is not None and session is not None:
+        session.log(value)
 
 
 def _keep(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -166,11 +190,33 @@ def _keep(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Non
     return keep
 
 
+class SourceName(click.ParamType[str]):
+    """What hub.toml calls a source. Whether there is such a source says the command; here a shell learns which there are."""
+
+    name = "text"
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        session = context.find_object(Session)
+        try:
+            names = list(session.settings.sources) if session is not None else []
+        except ConfigError:
+            # A shell shows what is said while it completes in the middle of the line.
+            names = []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 class Command(click.Command):
-    """A command of the hub, with the shared options."""
+    """A command of the hub, with the shared options. What its parameters call `source` or `sources` is one of hub.toml."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        for parameter in self.params:
+            if parameter.name in ("source", "sources"):
+                parameter.type = SourceName()
         self.params += shared_options()
 
 

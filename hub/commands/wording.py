@@ -4,6 +4,7 @@ from weakref import WeakKeyDictionary
 
 import click
 
+from hub.config.reading import nearest
 from hub.errors import HubError, MisconfiguredError
 from hub.locale import Language, translate
 
@@ -40,10 +41,21 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _meant(error: click.exceptions.NoSuchCommand) -> str | None:
+    """The command that a misspelt one was probably meant to be."""
+    context = error.ctx
+    known = context.command.list_commands(context) if context and isinstance(context.command, click.Group) else []
+    return nearest(error.command_name, known)
+
+
 def usage_error(error: click.UsageError) -> HubError:
     """What is wrong with the command line, as an error of the hub (exit code 2 as click has it)."""
     command = error.ctx.command_path if error.ctx else "hub"
     match error:
+        case click.exceptions.NoSuchCommand() if (meant := _meant(error)) is not None:
+            return MisconfiguredError(
+                "there is no command {name}", remedy="did you mean {nearest}?", name=error.command_name, nearest=meant
+            )
         case click.exceptions.NoSuchCommand():
             return MisconfiguredError(
                 "there is no command {name}",

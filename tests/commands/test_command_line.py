@@ -1,5 +1,6 @@
 """What holds for every command: options, languages, errors, exit codes, redaction, start-up."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -225,3 +226,42 @@ def test_the_built_in_connectors_come_through_the_same_door(run: Run, tmp_path: 
     listed = [line for line in run("plugins", "--output", "json").lines if line["name"] == "builtin"]
     assert [(line["state"], line["distribution"]) for line in listed] == [("loaded", "supervision-hub")]
     assert "hotline_8890" in listed[0]["connectors"]
+
+
+# --- at the keyboard --------------------------------------------------------------------------------------------------
+
+
+def completed(project: Path, line: str, at: int) -> list[str]:
+    """What a shell offers at the word `at` of a line."""
+    words = {"_HUB_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(at), "HUB_CONFIG": str(project)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv = ['hub']; import cli; cli.main()"],
+        env={**os.environ, **words}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return [one.removeprefix("plain,") for one in done.stdout.split()]
+
+
+def test_a_shell_completes_commands_and_the_sources_of_hub_toml(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path))
+    project = tmp_path / "hub.toml"
+    with project.open("a", encoding="utf-8") as file:
+        file.write('[sources.hotline]\nconnector = "hotline_8890"\n[sources.patrols]\nconnector = "road_patrol"\n')
+    assert completed(project, "hub qua", 1) == ["quarantine"]
+    assert completed(project, "hub sync ", 2) == ["hotline", "patrols"]
+    assert completed(project, "hub runs list --source p", 4) == ["patrols"]
+    project.write_text("no toml")
+    assert completed(project, "hub sync ", 2) == []
+
+
+@pytest.mark.parametrize(("words", "meant"), [(("sinc",), "sync"), (("quarantine", "reply"), "replay")])
+def test_a_misspelt_command_is_guessed(run: Run, words: tuple[str, ...], meant: str) -> None:
+    answer = run(*words)
+    assert (answer.code, answer.err) == (2, f"hub: there is no command {words[-1]}; did you mean {meant}?\n")
+
+
+def test_the_level_of_the_log_may_stand_behind_the_command(run: Run, tmp_path: Path) -> None:
+    run("init", str(tmp_path), "--log-level", "error")
+    assert logging.getLogger().level == logging.ERROR
+    run("--log-level", "info", "settings", "--config", str(tmp_path / "hub.toml"))
+    assert logging.getLogger().level == logging.INFO
