@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from hub.commands.neutral import harmless, harmless_lines
-from hub.commands.session import Session, shared_options
+from hub.commands.session import Helped, Session, shared_options
 from hub.commands.wording import localise, usage_error
 from hub.config import redactor
 from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError
@@ -57,7 +57,7 @@ COMMANDS = {
 }
 
 
-class Hub(click.Group):
+class Hub(Helped, click.Group):
     """The tree. The only place that turns an error of the hub into a line and an exit code."""
 
     def list_commands(self, context: click.Context) -> list[str]:

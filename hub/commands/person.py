@@ -17,9 +17,25 @@ COLUMNS = (
     Column("incident", "Incident"), Column("roles", "As"), Column("raw_page", "Raw page", "count"),
     Column("raw_index", "Place", "count"),
 )  # fmt: skip
+
+
+def _asked(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Who is meant: typed unseen at a terminal, or the first line of what is piped in."""
+    if text is not None or context.resilient_parsing:
+        return text
+    if sys.stdin.isatty():
+        asked: str = click.prompt(
+            context.ensure_object(Session).output.text("Name, phone, ID number or account"), hide_input=True
+        )
+        return asked
+    if not (piped := sys.stdin.readline().strip()):
+        raise click.MissingParameter(ctx=context, param=parameter)
+    return piped
+
+
 TEXT = click.option(
-    "--text", prompt="Name, phone, ID number or account", hide_input=True, metavar="TEXT",
-    help="The whole name, phone, ID number or account. Without it, it is asked for, so that it stands in no shell history.",
+    "--text", metavar="TEXT", callback=_asked,
+    help="The whole name, phone, ID number or account. Without it, it is asked for or read from a pipe: it stands in no history.",
 )  # fmt: skip
 REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; noted in the audit log without the person.")
 

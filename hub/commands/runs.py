@@ -57,7 +57,7 @@ def list_(session: Session, source: str | None, stream: str | None, limit: int) 
     """The latest runs, newest first."""
     with session.store(with_key=False) as store:
         rows = list_runs(store, source=session.key_of(source), stream=stream, limit=limit)
-    session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="nothing was run yet")
+    session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="no run fits")
 
 
 @command.command("show")

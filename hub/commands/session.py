@@ -13,7 +13,7 @@ import click
 
 from hub.config import Environment
 from hub.errors import ConfigError, HubError
-from hub.locale import Language, language, translator
+from hub.locale import Language, language, translate, translator
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hub.store import Store
     from hub.sync.sources import Hub
 
-__all__ = ["Command", "Group", "Session", "collect_rarely", "pass_session", "shared_options"]
+__all__ = ["Command", "Group", "Helped", "Session", "collect_rarely", "pass_session", "shared_options"]
 
 FORMATS = ("table", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -168,9 +168,10 @@ def shared_options() -> list[click.Option]:
         click.Option(
             ["--log-level"],
             type=click.Choice(LEVELS),
+            metavar="LEVEL",
             expose_value=False,
             callback=_log,
-            help="What goes to stderr (also HUB_LOG_LEVEL).",
+            help="debug, info, warning or error: what goes to stderr (also HUB_LOG_LEVEL).",
         ),
     ]
 
@@ -209,7 +210,17 @@ class SourceName(click.ParamType[str]):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-class Command(click.Command):
+class Helped(click.Command):
+    """A command whose `--help` says in the operator's language what it is."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option, session = super().get_help_option(ctx), ctx.find_object(Session)
+        if option is not None and session is not None:
+            option.help = translate("Show this message and exit.", session.lang)
+        return option
+
+
+class Command(Helped):
     """A command of the hub, with the shared options. What its parameters call `source` or `sources` is one of hub.toml."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -220,7 +231,7 @@ class Command(click.Command):
         self.params += shared_options()
 
 
-class Group(click.Group):
+class Group(Helped, click.Group):
     """A group of commands of the hub."""
 
     command_class = Command

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from answers import Run
+from click.testing import CliRunner
 
+import cli
 from hub.incident import Status
 from hub.testing.sandbox import Sandbox
 
@@ -108,6 +110,19 @@ def test_an_incident_shows_provenance_steps_and_revisions(synced: Run, hub: Run,
     text = hub("incidents", "show", changed).out
     assert "Provenance" in text
     assert "Revisions" in text
+
+
+def test_who_is_meant_may_be_piped_in(project: Path) -> None:
+    """Unseen, and without what Python says of a password it cannot hide."""
+    words = ["--config", str(project), "person", "find", "--reason", "a request"]
+    found = CliRunner().invoke(cli.hub, words, input="nobody of this name\n")
+    assert (found.exit_code, found.stdout, found.stderr) == (0, "nobody of that name or number is in the store\n", "")
+    nobody = CliRunner().invoke(cli.hub, words, input="")
+    assert (nobody.exit_code, nobody.stderr[:24]) == (2, "hub: '--text' is missing")
+
+
+def test_a_source_that_never_ran_is_not_a_store_that_never_ran(hub: Run) -> None:
+    assert hub("runs", "list", "--source", "nope").out == "no run fits\n"
 
 
 def test_an_unknown_or_ambiguous_incident_says_so(synced: Run) -> None:
