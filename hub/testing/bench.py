@@ -1,27 +1,20 @@
 """Where a connector is put to the test: a hub with a fresh store, an upstream that can be moved and broken, and what is
 true upstream. One bench stands on the author's samples, another on the sandbox."""
 
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from hub.errors import HubError
-from hub.source.connector import Connector
 from hub.source.stream import Page
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 from hub.sync.sources import Hub
-from hub.testing.quality import Quality
 from hub.testing.tested import TestedProject
 from hub.testing.upstream import Refusal
 
-__all__ = ["Bench", "CommonBench", "open_bench", "secrets_of"]
-
-_CITY = "2026-11-20T12:00:00"
+__all__ = ["Bench", "CommonBench", "secrets_of"]
 
 
 class Bench(Protocol):
@@ -85,49 +78,6 @@ class CommonBench:
 
     def close(self) -> None:
         self.hub.store.close()
-
-
-@contextmanager
-def open_bench(connector: type[Connector], quality: Quality, home: Path, folder: Path) -> Iterator[Bench]:
-    """A fresh bench of either kind; what the hub logs meanwhile is in `heard`."""
-    # Both stand on this module, and only one of them is needed.
-    if quality.sandbox:
-        from hub.testing.sandbox import Sandbox
-        from hub.testing.sandbox_bench import SandboxBench
-
-        with Sandbox(systems=[quality.sandbox], scale=60, until=_CITY, directory=folder / "city") as sandbox:
-            yield from _listening(SandboxBench(connector, quality, sandbox, folder / "hub"))
-    else:
-        from hub.testing.sample_bench import SampleBench
-
-        folder.mkdir(parents=True, exist_ok=True)
-        yield from _listening(SampleBench(connector, quality, home, folder))
-
-
-class _Heard(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.DEBUG)
-        self._lines = lines
-        self.setFormatter(logging.Formatter("%(message)s %(args)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
-
-
-def _listening(bench: Any) -> Iterator[Bench]:
-    root = logging.getLogger("hub")
-    level, handler = root.level, _Heard(bench.heard)
-    root.addHandler(handler)
-    # What a tested connector says is a finding, not a message of this process.
-    root.propagate = False
-    root.setLevel(logging.DEBUG)
-    try:
-        yield bench
-    finally:
-        root.removeHandler(handler)
-        root.propagate = True
-        root.setLevel(level)
-        bench.close()
 
 
 def secrets_of(hub: Hub, source: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.errors import ConfigError, HubError
 from hub.source.connector import Connector
-from hub.testing.bench import open_bench
+from hub.testing.benches import open_bench
 from hub.testing.promises import CHECKS, Check, NotApplicableError, both_languages, documentation
 from hub.testing.quality import Quality, Tier, read_quality
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hub.source.connector import Connector
 from hub.sync.sources import Hub
-from hub.testing.bench import open_bench
+from hub.testing.benches import open_bench
 from hub.testing.quality import read_quality
 
 __all__ = ["materials", "modules_of"]
