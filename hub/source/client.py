@@ -85,7 +85,7 @@ class Client:
         given = {name.lower() for name in own}
         merged = {**{name: value for name, value in _HEADERS.items() if name.lower() not in given}, **own}
         try:
-            request = httpx.Request(method, url, headers=merged, extensions={"timeout": self._timeout}, **parts)
+            request = httpx.Request(method, url, headers=merged, **parts)
         except httpx.InvalidURL as exc:
             raise translated(exc, url.partition("?")[0]) from exc
         if self._cookies:
@@ -145,6 +145,8 @@ class Client:
         """One request on the wire, the whole body read."""
         self._context.acquire(request.url.host)
         url = _plain(request.url)
+        # Here, because a scheme of sign-in makes requests of its own.
+        request.extensions.setdefault("timeout", self._timeout)
         try:
             if not request.url.host:
                 raise httpx.UnsupportedProtocol("an address without a host", request=request)

@@ -4,7 +4,7 @@ import gzip
 import logging
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -342,3 +342,25 @@ def test_answers_of_respx_and_mock_transport_are_read(context: SourceContext, en
         client = Client(replace(context, transport=httpx.MockTransport(router.handler)))
         assert client.send(client.request("GET", "https://source.invalid/x")).body == b'{"a": 1}'
         client.close()
+
+
+class _SignsIn(httpx.Auth):
+    """As a scheme of an author does: it makes a request of its own."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        yield httpx.Request("POST", request.url.join("/token"))
+        yield request
+
+
+def test_a_request_that_signs_in_has_the_same_time_outs(context: SourceContext) -> None:
+    """Without one of its own a connection that a firewall drops would take as long as the slowest answer may."""
+    seen: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200)
+
+    client = Client(replace(context, deadline_s=60, transport=httpx.MockTransport(answer)), _SignsIn())
+    client.send(client.request("GET", "http://a.example"))
+    client.close()
+    assert [(limits["connect"], limits["read"]) for limits in seen] == [(10, 60), (10, 60)]
