@@ -147,6 +147,8 @@ class Client:
         url = _plain(request.url)
         # Here, because a scheme of sign-in makes requests of its own.
         request.extensions.setdefault("timeout", self._timeout)
+        if request.url.userinfo and "Authorization" not in request.headers:
+            next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
         try:
             if not request.url.host:
                 raise httpx.UnsupportedProtocol("an address without a host", request=request)

@@ -25,7 +25,7 @@ from hub.errors import (
     TokenExpiredError,
     UnavailableError,
 )
-from hub.source import Client, SourceContext
+from hub.source import Bearer, Client, SourceContext
 from hub.source.client import Answer, retry_after_s, same_host
 
 
@@ -342,6 +342,21 @@ def test_answers_of_respx_and_mock_transport_are_read(context: SourceContext, en
         client = Client(replace(context, transport=httpx.MockTransport(router.handler)))
         assert client.send(client.request("GET", "https://source.invalid/x")).body == b'{"a": 1}'
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("auth", "sent"),
+    [(None, "Basic bWU6cyBl"), (Bearer("t"), "Bearer t")],
+    ids=["nothing else", "a scheme of its own"],
+)
+def test_user_and_password_of_an_address_are_sent(
+    upstream: Any, context: SourceContext, auth: httpx.Auth | None, sent: str
+) -> None:
+    client = Client(context, auth)
+    answer = client.send(client.request("GET", upstream.url.replace("://", "://me:s%20e@") + "/list"))
+    client.close()
+    assert upstream.seen[0].headers["authorization"] == sent
+    assert answer.url == upstream.url + "/list"
 
 
 class _SignsIn(httpx.Auth):
