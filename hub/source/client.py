@@ -17,6 +17,7 @@ from hub.errors import (
     DeadlineError,
     EnvelopeError,
     FailedError,
+    InterruptedByOperatorError,
     LoginPageError,
     RateLimitedError,
     RefusedError,
@@ -73,8 +74,10 @@ class Client:
         self._transport = context.transport or deadline_transport(context.http)
         self._timeout = httpx.Timeout(context.deadline_s, connect=min(10.0, context.deadline_s)).as_dict()
         self._cookies = httpx.Cookies()
+        self._closed = False
 
     def close(self) -> None:
+        self._closed = True
         self._transport.close()
 
     def request(
@@ -143,6 +146,9 @@ class Client:
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """One request on the wire, the whole body read."""
+        if self._closed:
+            # A call that was left behind comes back to it: the transport would open connections that nobody closes.
+            raise InterruptedByOperatorError("nobody waits for this page any more")
         self._context.acquire(request.url.host)
         url = _plain(request.url)
         # Here, because a scheme of sign-in makes requests of its own.

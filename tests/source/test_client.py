@@ -19,6 +19,7 @@ from hub.errors import (
     EnvelopeError,
     FailedError,
     HubError,
+    InterruptedByOperatorError,
     LoginPageError,
     RateLimitedError,
     RefusedError,
@@ -379,3 +380,13 @@ def test_a_request_that_signs_in_has_the_same_time_outs(context: SourceContext) 
     client.send(client.request("GET", "http://a.example"))
     client.close()
     assert [(limits["connect"], limits["read"]) for limits in seen] == [(10, 60), (10, 60)]
+
+
+def test_nothing_is_asked_once_it_is_closed(upstream: Any, context: SourceContext) -> None:
+    """A call that was left behind comes back to it: its connection would never be closed again."""
+    client = Client(context)
+    request = client.request("GET", upstream.url)
+    client.close()
+    with pytest.raises(InterruptedByOperatorError):
+        client.send(request)
+    assert upstream.seen == []
