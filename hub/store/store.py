@@ -306,8 +306,9 @@ def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
 
 def _reader(file: Path) -> sqlite3.Connection:
     """SQLite makes the files beside a database also for who only reads, and leaves them behind in the reader's name, which may
-    be root's. It does not if it may take the file as unchangeable, which it is while nobody has it open."""
-    open_elsewhere = file.with_name(file.name + "-wal").exists()
+    be root's. It does not if it may take the file as unchangeable, which it is while nobody has it open: who has it open
+    keeps both. A log that was copied along with a database stands alone, and what it adds is not looked at."""
+    open_elsewhere = all(file.with_name(file.name + end).exists() for end in ("-wal", "-shm"))
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable={int(not open_elsewhere)}", uri=True)
 
 

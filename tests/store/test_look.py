@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ def test_nothing_is_wrong(tmp_path: Path, store_url: str) -> None:
     assert found(tmp_path, store_url) == [], "while somebody has it open"
     store.close()
     assert found(tmp_path, store_url) == []
+
+
+def test_a_copy_of_a_store_with_its_log(tmp_path: Path) -> None:
+    """SQLite would make the file by which its processes agree, in the name of who looks."""
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    check_schema(store)
+    (tmp_path / "copy").mkdir()
+    for name in ("hub.db", "hub.db-wal"):
+        shutil.copy(tmp_path / name, tmp_path / "copy" / name)
+    store.close()
+    assert found(tmp_path / "copy", f"sqlite:///{tmp_path / 'copy' / 'hub.db'}") == []
 
 
 @pytest.mark.parametrize(
