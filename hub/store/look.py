@@ -38,6 +38,13 @@ def _check_file(store: Store) -> None:
     if store.dialect != "sqlite" or not database:
         return
     file = Path(database)
+    for folder in reversed(file.parents):
+        # Whether anything is in it nobody can say.
+        if os.path.exists(folder) and not os.access(folder, os.X_OK):
+            raise StoreError(
+                "the store is in {folder}, which the user {user} cannot enter", folder=folder, user=os.geteuid(),
+                remedy="give it to the user the hub runs as, or run this command as that user",
+            )  # fmt: skip
     if not file.exists():
         raise StoreVersionError("the store {file} does not exist", remedy="run hub upgrade", file=file)
     beside = [path for path in (file.with_name(file.name + end) for end in ("-wal", "-shm")) if path.exists()]

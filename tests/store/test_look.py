@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import KEY, open_store
@@ -122,8 +123,28 @@ def test_what_the_user_may_not_write_to(tmp_path: Path, name: str, monkeypatch: 
     store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
     check_schema(store)
     allowed = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / name and allowed(path, mode))
+    refused = tmp_path / name
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not (path == refused and mode & os.W_OK) and allowed(path, mode)
+    )
     [error] = found(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}")
     store.close()
     assert isinstance(error, StoreError)
     assert f"{tmp_path / name} of the store cannot be written to by the user {os.geteuid()}" in str(error)
+
+
+def test_a_folder_that_the_user_may_not_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is in it the system does not even say whether it is there."""
+    shut, allowed, stat = tmp_path / "shut", os.access, os.stat
+    shut.mkdir()
+
+    def refusing(path: Any, **how: Any) -> os.stat_result:
+        if not isinstance(path, int) and shut in Path(os.fsdecode(path)).parents:
+            raise PermissionError(13, "Permission denied", path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shut and allowed(path, mode))
+    monkeypatch.setattr(os, "stat", refusing)
+    [error] = found(tmp_path, f"sqlite:///{shut / 'deeper' / 'hub.db'}")
+    assert isinstance(error, StoreError)
+    assert f"the store is in {shut}, which the user {os.geteuid()} cannot enter" in str(error)
