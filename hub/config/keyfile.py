@@ -31,7 +31,8 @@ def next_key_file(settings: Settings) -> Path:
 
 
 def pending_key(settings: Settings) -> bytes | None:
-    """The key of a rotation that has begun and not ended, so that what it sealed already can be read."""
+    """The key of a rotation that has begun and not ended, so that what it sealed already can be read. ConfigError if it is there
+    and cannot be read itself."""
     try:
         file = next_key_file(settings)
     except ConfigError:
@@ -40,7 +41,13 @@ def pending_key(settings: Settings) -> bytes | None:
         return None
     from hub.config.models import StoreSettings
 
-    return StoreSettings.model_validate({"key": file.read_text("utf-8").strip()}).secret_key()
+    try:
+        key = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            "{path} cannot be read: {why}", remedy="check the file", path=file, why=type(exc).__name__
+        ) from None
+    return StoreSettings.model_validate({"key": key}).secret_key()
 
 
 def write_key(file: Path, text: bytes) -> None:

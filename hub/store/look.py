@@ -34,10 +34,9 @@ def look(settings: Settings) -> Iterator[HubError]:
 
 def _check_file(store: Store) -> None:
     """SQLite's file, those it keeps beside it, and the folder it makes them in."""
-    database = make_url(store.url).database
-    if store.dialect != "sqlite" or not database:
+    if store.dialect != "sqlite":
         return
-    file = Path(database)
+    file = Path(str(make_url(store.url).database))
     for folder in reversed(file.parents):
         # Whether anything is in it nobody can say.
         if os.path.exists(folder) and not os.access(folder, os.X_OK):

@@ -281,7 +281,9 @@ def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
             backend=parsed.get_backend_name(),
             remedy="use SQLite or PostgreSQL",
         )
-    if read_only and parsed.database:
+    if parsed.database in (None, "", ":memory:"):
+        raise MisconfiguredError("[store] url names no file", remedy="use sqlite:///hub.db or postgresql://…")
+    if read_only:
         return sqlalchemy.create_engine(
             "sqlite://", isolation_level="AUTOCOMMIT", hide_parameters=True, creator=partial(_reader, Path(parsed.database))
         )  # fmt: skip
@@ -332,7 +334,7 @@ def translated(error: DBAPIError) -> HubError:
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
     if error.connection_invalidated or (
-        isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason)
+        isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason or "resolve" in reason)
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
     if "disk is full" in reason or getattr(error.orig, "sqlstate", None) == "53100":

@@ -106,8 +106,28 @@ def test_a_database_that_is_not_there(tmp_path: Path) -> None:
     assert isinstance(error, UnavailableError)
     assert "cannot be reached" in str(error)
     assert "the-password" not in str(error)
+    [error] = found(tmp_path, "postgresql://me:the-password@nosuch.invalid/hub")
+    assert isinstance(error, UnavailableError)
     [error] = found(tmp_path, "mysql://me:the-password@127.0.0.1:9/hub")
     assert "mysql is not supported" in str(error)
+    for nowhere in ("sqlite://", "sqlite:///:memory:"):
+        [error] = found(tmp_path, nowhere)
+        assert "[store] url names no file" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "no text"])
+def test_a_key_of_a_rotation_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    check_schema(store)
+    store.close()
+    (tmp_path / "store.key").write_bytes(base64.b64encode(KEY))
+    (tmp_path / "store.key").chmod(0o600)
+    (tmp_path / "hub.toml").write_text('[store]\nkey = "${file:store.key}"\n', "utf-8")
+    written = tmp_path / "store.key.next"
+    written.mkdir() if kind == "a folder" else written.write_bytes(b"\xff")
+    [error] = look(load(tmp_path / "hub.toml", environment=Environment({})))
+    assert isinstance(error, ConfigError)
+    assert f"{written} cannot be read" in str(error)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
