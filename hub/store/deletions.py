@@ -1,5 +1,6 @@
 """Tombstones by enumeration: what a proven complete reading did not see, and deletions held for a person."""
 
+import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -202,18 +203,21 @@ def withdraw_held(store: Store, lease: Lease, source: str, stream: str, partitio
 
 
 def settle_gone(
-    store: Store, lease: Lease, source: str, stream: str, enumeration: str, now: int, *, whole: bool
+    store: Store, lease: Lease, source: str, stream: str, enumeration: str, mark: int, now: int, *, whole: bool
 ) -> int:
     """Records of the quarantine that a proven enumeration did not see are gone, so that no later mapping brings them to life; how
-    many entries. Call it once the missing incidents are buried. Not `whole`: a window was proven, and in which window a record
-    lies that was never mapped is not known, so only those go that had an incident which went."""
+    many entries. Call it once the missing incidents are buried. What was set aside on a later raw page than `mark` may have come
+    behind its back. Not `whole`: a window was proven, and in which window a record lies that was never mapped is not known, so
+    only those go that had an incident which went."""
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
         begun = _begun(transaction, enumeration)
-        return _settle_gone(transaction, source, stream, begun, whole=whole) if begun is not None else 0
+        return _settle_gone(transaction, source, stream, begun, mark, whole=whole) if begun is not None else 0
 
 
-def _settle_gone(transaction: Transaction, source: str, stream: str, begun: int, *, whole: bool) -> int:
+def _settle_gone(
+    transaction: Transaction, source: str, stream: str, begun: int, mark: int = sys.maxsize, *, whole: bool
+) -> int:
     same = "incident.native_id = quarantine.native_id AND incident.stream = quarantine.stream"
     incident = f"EXISTS (SELECT 1 FROM incident WHERE {same} AND incident.source = quarantine.source"
     dead = (
@@ -225,9 +229,9 @@ def _settle_gone(transaction: Transaction, source: str, stream: str, begun: int,
     return transaction.run(
         "UPDATE quarantine SET status = 'gone' WHERE source = ? AND stream = ? AND status = 'open' AND native_id IS NOT NULL"
         " AND native_id NOT IN (SELECT native_id FROM quarantine"
-        " WHERE source = ? AND stream = ? AND last_seen_at >= ? AND native_id IS NOT NULL)"
+        " WHERE source = ? AND stream = ? AND (last_seen_at >= ? OR raw_page > ?) AND native_id IS NOT NULL)"
         f" AND {dead}",
-        (source, stream, source, stream, begun),
+        (source, stream, source, stream, begun, mark),
     )
 
 

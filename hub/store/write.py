@@ -215,7 +215,15 @@ def _write_updates(transaction: Transaction, page: PageWrite, raw_page: int, key
     )  # fmt: skip
 
 
+def _seen_at(transaction: Transaction, page: PageWrite) -> int:
+    """When a page's records were seen: never before their reading began, even if the clock stepped back since, because what
+    was last seen before that is taken for gone."""
+    row = transaction.one("SELECT started_at FROM run WHERE id = ?", (page.enumeration,)) if page.enumeration else None
+    return max(page.now, row[0]) if row is not None else page.now
+
+
 def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) -> None:
+    seen_at = _seen_at(transaction, page) if page.quarantined else page.now
     # What was settled and comes again, whatever settled it, is open again, unless an operator dropped it.
     transaction.run_many(
         "INSERT INTO quarantine (source, stream, raw_hash, native_id, reason, raw_page, raw_index, mapping, mapping_version,"
@@ -227,13 +235,13 @@ def _write_quarantine(transaction: Transaction, page: PageWrite, raw_page: int) 
         [
             (
                 page.source, page.stream, item.raw_hash, item.native_id, item.reason, raw_page, item.raw_index,
-                page.mapping, page.mapping_version, page.run, page.now, page.now,
+                page.mapping, page.mapping_version, page.run, seen_at, seen_at,
             )
             for item in page.quarantined if item.raw_index >= 0
         ],
     )  # fmt: skip
     again = [
-        (page.now, item.reason, page.mapping_version, page.source, page.stream, item.raw_hash)
+        (seen_at, item.reason, page.mapping_version, page.source, page.stream, item.raw_hash)
         for item in page.quarantined
         if item.raw_index < 0
     ]

@@ -77,8 +77,9 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
         # Nothing at all proves nothing of a stream that never is empty, even if none of it was ever good.
         if reading.fetched or job.stream.may_be_empty:
             gone = deletions.settle_gone(
-                store, lease, job.key, job.stream.name, reading.enumeration, now_ms(), whole=proof is None
-            )
+                store, lease, job.key, job.stream.name, reading.enumeration, reading.mark or 0, now_ms(),
+                whole=proof is None,
+            )  # fmt: skip
             if gone:
                 log.info(
                     "%d records of the quarantine are gone upstream", gone, extra={"action": "quarantine_gone", **marks}

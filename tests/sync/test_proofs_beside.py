@@ -12,6 +12,7 @@ from upstream import Upstream
 from hub.errors import Outcome
 from hub.source.stream import Cursor
 from hub.store import deletions
+from hub.store.quarantine import list_quarantine
 from hub.sync.run import RunOptions, StreamRun
 
 HOUR = 3_600_000
@@ -124,6 +125,38 @@ def test_a_sync_beside_whose_clock_is_behind_loses_nothing(
     other.before_fetch = bear
     assert beside(rig, other).execute().outcome is Outcome.OK
     assert '"born"' in rig.living()
+
+
+def test_a_bad_record_that_a_sync_beside_sets_aside_is_not_gone(rig: Rig, upstream: Upstream, clock: Clock) -> None:
+    """It is born behind the enumeration's back, and set aside under a clock that lags."""
+    fill(upstream, 6)
+    rig.run()
+    other = Upstream(list(upstream.records))
+    clock.now += 10_000
+
+    def bear(_: Upstream) -> None:
+        if other.fetches == 2:
+            clock.now -= 2_000
+            upstream.put("born", START - 1, made="soon")
+            assert rig.run().counts.new_quarantined == 1
+            clock.now += 2_000
+
+    other.before_fetch = bear
+    assert beside(rig, other).execute().outcome is Outcome.OK
+    assert [row.native_id for row in list_quarantine(rig.store)] == ['"born"']
+
+
+def test_a_bad_record_that_was_shown_is_not_gone_because_the_clock_stepped_back(
+    rig: Rig, upstream: Upstream, clock: Clock
+) -> None:
+    def step_back(_: Upstream) -> None:
+        clock.now -= 1000
+
+    upstream.put("x", START - HOUR, made="soon")
+    upstream.before_fetch = step_back
+    for known in (False, True):
+        assert rig.run(full=True).counts.new_quarantined == (not known)
+        assert [row.native_id for row in list_quarantine(rig.store)] == ['"x"']
 
 
 def test_records_stored_under_a_clock_far_ahead_can_still_be_found_missing(
