@@ -3,6 +3,7 @@
 import ast
 import builtins
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -301,6 +302,15 @@ def test_an_error_kept_as_text_is_told_in_the_other_language() -> None:
         assert retell(f"{before}; see the log", "zh") == f"{after}; 请看日志"
         assert retell(before, "en") == before
     assert retell("what a plugin said, in its own words", "zh") == "what a plugin said, in its own words"
+
+
+def test_a_long_error_that_nearly_is_a_template_is_told_at_once() -> None:
+    """What a source or a connector said may be long, and `hub runs list` tells twenty of them."""
+    began = time.process_time()
+    for near in ("https://a.example: ", "no rows at x in the answer; ", "(200: "):
+        long = near * (20_000 // len(near))
+        assert retell(long, "zh") == long
+    assert time.process_time() - began < 5
 
 
 def test_translations_keep_the_places() -> None:

@@ -1,25 +1,31 @@
 """Errors that the store keeps as English text, said in another language: which template made one is told by its shape."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
+from itertools import islice
 from string import Formatter
 
 from hub.locale import Language, error_templates
 
 __all__ = ["retell"]
 
+#: At how many semicolons a remedy is looked for. Ours have a few; a text of a connector may have any number.
+_MOST_PLACES = 30
+
 
 def retell(text: str, lang: Language) -> str:
     """A rendered error in that language; what no template can have made stays as it is."""
     if lang == "en":
         return text
-    told = [_told(text), *(_with_remedy(text, found.start()) for found in re.finditer("; ", text))]
+    places = islice(re.finditer("; ", text), _MOST_PLACES)
+    told = [_told(text), *(_with_remedy(text, found.start()) for found in places)]
     return max((one for one in told if one is not None), default=(0, text))[1]
 
 
 def _with_remedy(text: str, end: int) -> tuple[int, str] | None:
-    message, remedy = _told(text[:end]), _told(text[end + 2 :])
+    remedy = _told(text[end + 2 :])
+    message = _told(text[:end]) if remedy else None
     return (message[0] + remedy[0], f"{message[1]}; {remedy[1]}") if message and remedy else None
 
 
@@ -39,14 +45,18 @@ def _shapes() -> tuple[tuple[re.Pattern[str], int, str], ...]:
     for english, chinese in error_templates().items():
         parts = list(Formatter().parse(english))
         fixed = sum(len(literal) for literal, *_ in parts)
-        shapes.append((re.compile("".join(_pieces(parts)), re.DOTALL), fixed, chinese))
+        shapes.append((re.compile(_pattern(parts), re.DOTALL), fixed, chinese))
     return tuple(shapes)
 
 
-def _pieces(parts: Iterable[tuple[str, str | None, str | None, str | None]]) -> Iterator[str]:
-    seen: set[str] = set()
+def _pattern(parts: Iterable[tuple[str, str | None, str | None, str | None]]) -> str:
+    """What stands between two places is taken where it stands first, and nowhere else is looked for it: if there is a match,
+    that is one, and a long text that nearly is one costs no more than its length."""
+    texts, names = [""], []
     for literal, name, *_ in parts:
-        yield re.escape(literal)
+        texts[-1] += re.escape(literal)
         if name is not None:
-            yield f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
-            seen.add(name)
+            names.append(name)
+            texts.append("")
+    *places, last = [f"(?P<{name}>.*?){text}" for name, text in zip(names, texts[1:], strict=True)] or [""]
+    return texts[0] + "".join(f"(?>{place})" for place in places) + last
