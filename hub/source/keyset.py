@@ -44,7 +44,7 @@ class Keyset:
         )
 
     def steady(self, position: Position, page: Turned) -> bool:
-        return page.count > 0 or position.get("read", 0) >= (page.split.total or 0)
+        return bool(position.get("read", 0) + page.count >= (page.split.total or position.get("total", 0)))
 
     def repeats(self, position: Position, page: Turned) -> bool:
         return bool(page.digest) and position.get("digest") == page.digest
@@ -83,6 +83,8 @@ class Keyset:
         counted = {"page": number + 1, "digest": page.digest, "run": run, "read": position.get("read", 0) + page.count}
         if page.count >= self.per_page:
             counted["full"] = True
+        if total := page.split.total or position.get("total"):
+            counted["total"] = total
         if unsorted:
             counted["unsorted"] = True
         return counted | _kept(position, "since", "former", "rereads")

@@ -285,8 +285,8 @@ def _kept(position: Position, page: Turned, per_page: int) -> Position:
 
 
 def _moved(position: Position, page: Turned, read: int) -> bool:
-    """Whether the total is not what the first page said, or not what was read."""
-    total = page.split.total
+    """Whether the total is not what the first page said, or not what was read. A page without one leaves what was said."""
+    total = position.get("total") if page.split.total is None else page.split.total
     return total is not None and bool(total != position.get("total", total) or read < total)
 
 

@@ -397,8 +397,8 @@ def test_a_source_that_serves_only_to_a_depth_is_not_taken_for_read(paging: Pagi
 
 
 def test_a_depth_is_noticed_where_nothing_is_counted_behind_it() -> None:
-    for paging in (PageNumber(per_page=2, restarts=0), Offset(per_page=2, restarts=0)):
-        position = paging.after({}, Turned(Split([b"1", b"2"], 9)))
+    for paging in (PageNumber(per_page=2, restarts=0), Offset(per_page=2, restarts=0), Keyset(per_page=2, rereads=0)):
+        position = paging.after({}, Turned(Split([b"1", b"2"], 9), cursor=lambda row: None))
         assert position is not None
         with pytest.raises(EnvelopeError, match="counts 9"):
             paging.after(position, Turned(Split([], 0)))
@@ -421,6 +421,29 @@ def test_a_window_of_which_more_is_counted_than_came_proves_nothing(paging: Pagi
     assert following is not None
     end = Turned(Split([], counted))
     assert (paging.after(following, end), paging.steady(following, end)) == (None, steady)
+
+
+def test_keyset_notices_a_page_within_that_was_cut() -> None:
+    """By its number the second page is the last one; of the first two rows did not come."""
+    paging, rows = Keyset(per_page=10, rereads=0), [b'{"id": %d}' % number for number in range(8)]
+    following = paging.after({}, Turned(Split(rows, 15), cursor=lambda row: datetime(2026, 1, 1, tzinfo=UTC)))
+    assert following is not None
+    end = Turned(Split(rows[:5], 15))
+    assert (paging.after(following, end), paging.steady(following, end)) == (None, False)
+
+
+@pytest.mark.parametrize("counted", [0, None])
+@pytest.mark.parametrize(
+    "paging", [PageNumber(per_page=10, restarts=0), Offset(per_page=10, restarts=0), Keyset(per_page=10, rereads=0)]
+)
+def test_what_was_counted_before_stands_where_the_empty_page_counts_nothing(
+    paging: Paging, counted: int | None
+) -> None:
+    same = datetime(2026, 1, 1, tzinfo=UTC)
+    following = paging.after({}, Turned(Split([b'{"id": 1}', b'{"id": 2}'], 3), cursor=lambda row: same))
+    assert following is not None
+    end = Turned(Split([], counted))
+    assert (paging.after(following, end), paging.steady(following, end)) == (None, False)
 
 
 @pytest.mark.parametrize("paging", [PageNumber(per_page=10), Offset(per_page=10), Keyset(per_page=10)])
