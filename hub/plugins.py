@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -265,20 +266,24 @@ def installed_plugins() -> list[EntryPoint]:
     """Entry points of every `hub.vN`, the hub's own first; a distribution found twice on the path counts once."""
     found: dict[tuple[str, str, str], EntryPoint] = {}
     for distribution in distributions():
-        for entry in _entry_points(distribution):
-            if _ANY_GROUP.fullmatch(entry.group):
-                found.setdefault((distribution.name, entry.group, entry.name), entry)
+        for name, entry in _entry_points(distribution):
+            found.setdefault((name, entry.group, entry.name), entry)
     return sorted(found.values(), key=lambda entry: (_distribution(entry) != _OWN, _distribution(entry), entry.name))
 
 
-def _entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
-    """None of a distribution whose list of them is damaged: any package of the environment may be, also one of no concern."""
+def _entry_points(distribution: Distribution) -> list[tuple[str, EntryPoint]]:
+    """Those of every `hub.vN`, with the distribution's name. None of a distribution that is damaged: any package of the
+    environment may be, also one of no concern."""
     try:
-        return distribution.entry_points
+        ours = [entry for entry in distribution.entry_points if _ANY_GROUP.fullmatch(entry.group)]
+        return [(distribution.name, entry) for entry in ours]
     except (ValueError, TypeError, OSError) as exc:
-        values = distribution.name, type(exc).__name__
+        name = "?"
+        with suppress(ValueError):
+            name = distribution.name
+        values = name, type(exc).__name__
         log.warning("the entry points of %s cannot be read: %s", *values, extra={"action": "plugin_broken"})
-        return ()
+        return []
 
 
 def _distribution(entry: EntryPoint) -> str:

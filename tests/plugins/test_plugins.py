@@ -173,6 +173,16 @@ def test_a_damaged_package_stops_nobody(
     assert "the entry points of hub-connector-rain cannot be read" in caplog.text
 
 
+@pytest.mark.parametrize("entry_points", [b"[hub.v1]\nrain\n", b"[hub.v1]\nrain = plugin_hub_connector_rain\n"])
+def test_a_package_whose_name_is_damaged_stops_nobody(install: Install, tmp_path: Path, entry_points: bytes) -> None:
+    install("rain", GOOD)
+    install("snow", OTHER)
+    info = tmp_path / "hub_connector_rain-1.2.dist-info"
+    (info / "METADATA").write_bytes(b"Name: rain\xff\n")
+    (info / "entry_points.txt").write_bytes(entry_points)
+    assert load().connector("snow")
+
+
 def test_a_package_that_says_nothing_of_itself_is_loaded(install: Install, tmp_path: Path) -> None:
     install("rain", GOOD)
     install("snow", OTHER)
