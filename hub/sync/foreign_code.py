@@ -22,7 +22,7 @@ def called(connector: str, work: Callable[[], T]) -> T:
         return work()
     except HubError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         log.debug("a defect in a connector", exc_info=exc, extra={"action": "defect"})
         raise FailedError(
             "connector {connector} raised {error} at {place}",

@@ -122,7 +122,7 @@ class StreamRun:
                 error.outcome,
                 error.within(source=self._job.source, stream=self._job.stream.name),
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._defect(error)
         result.duration_s = time.monotonic() - began
         return result
@@ -145,7 +145,7 @@ class StreamRun:
             self._read(lease)
         except HubError as error:
             result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._defect(error)
         finally:
             said = result.error.render() if result.error else None
@@ -153,7 +153,7 @@ class StreamRun:
             leases.release(self._store, lease)
         tell_outcome(self._store, job, result)
 
-    def _defect(self, error: Exception) -> None:
+    def _defect(self, error: BaseException) -> None:
         """A defect of the hub or of a connector: this stream's run failed, the others go on, the traceback is logged."""
         marks = {"source": self._job.source, "stream": self._job.stream.name}
         log.error("defect in a run", exc_info=error, extra={"action": "defect", **marks})

@@ -188,17 +188,19 @@ def test_plugins_are_listed_with_their_problem(run: Run, tmp_path: Path, monkeyp
     assert "损坏" in run("plugins").out
 
 
+@pytest.mark.parametrize("defect", ["KeyError", "SystemExit"])
 def test_a_defect_of_a_connector_is_one_line_of_every_command(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str
 ) -> None:
     """And of its own source only; what the exception says may be anybody's number."""
     (tmp_path / "plugin_with_a_defect.py").write_text(
         "from hub.hookspecs import hookimpl\nfrom hub.source.connector import Connector\n"
         "class Rain(Connector):\n    name, title, title_en = 'rain', '雨量', 'Rain gauges'\n"
-        "    def streams(self, config): raise KeyError('13857901234')\n    def transport(self, config, context): ...\n"
+        f"    def streams(self, config): raise {defect}('13857901234')\n    def transport(self, config, context): ...\n"
         "@hookimpl\ndef hub_connectors(): return [Rain]\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "plugin_with_a_defect", raising=False)
     rain = EntryPoint("rain", "plugin_with_a_defect", "hub.v1")
     monkeypatch.setattr(hub.plugins, "installed_plugins", lambda found=hub.plugins.installed_plugins: [*found(), rain])
     assert run("init", str(tmp_path / "hub")).code == 0
@@ -213,7 +215,7 @@ def test_a_defect_of_a_connector_is_one_line_of_every_command(
         codes[words] = answer.code
         assert "13857901234" not in answer.out + answer.err
         if words != "doctor":
-            assert "connector rain raised KeyError at " in answer.out + answer.err, words
+            assert f"connector rain raised {defect} at " in answer.out + answer.err, words
             assert "/plugin_with_a_defect.py:5" in answer.out + answer.err
     assert codes == {
         "check": 1, "sync": 1, "status": 0, "validate": 1, "preview rain": 1, "reconcile rain": 1, "doctor": 0

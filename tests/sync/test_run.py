@@ -173,9 +173,9 @@ def test_failure_after_pages_keeps_them_and_goes_on_there(rig: Rig, upstream: Up
     rig.check()
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), ZeroDivisionError(), RecursionError()])
+@pytest.mark.parametrize("error", [KeyError("x"), ZeroDivisionError(), RecursionError(), SystemExit(3)])
 def test_defect_of_a_connector_is_its_runs_outcome(
-    rig: Rig, upstream: Upstream, error: Exception, caplog: pytest.LogCaptureFixture
+    rig: Rig, upstream: Upstream, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     upstream.before_fetch = raising(error)
     result = rig.run()
