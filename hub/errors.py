@@ -112,8 +112,10 @@ def worst(outcomes: Iterable[Outcome]) -> int:
 def raised_at(error: BaseException) -> str:
     """`folder/file:line` where foreign code raised it. Its own text is never shown: it may hold what the code worked on."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (frame.filename, frame.lineno)
-    path = Path(file or "?")
+    path, line = Path(frame.filename), frame.lineno
+    # What cannot be parsed may also be a text that the code was given.
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
+        path, line = Path(error.filename), error.lineno
     return f"{path.parent.name}/{path.name}:{line}"
 
 

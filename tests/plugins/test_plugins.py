@@ -147,6 +147,11 @@ def test_the_line_of_a_mistake_in_writing_is_named(install: Install) -> None:
     assert "/plugin_hub_connector_bad.py:5" in line(load(), "bad").reason
 
 
+def test_a_text_that_a_plugin_cannot_parse_is_not_taken_for_its_own(install: Install) -> None:
+    install("bad", "@hookimpl\ndef hub_connectors(): eval('(')")
+    assert "/plugin_hub_connector_bad.py:6" in line(load(), "bad").reason
+
+
 def test_who_needs_a_broken_plugin_is_told_why(install: Install) -> None:
     install("rain", GOOD + "1 / 0")
     install("snow", OTHER)
