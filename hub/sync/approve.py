@@ -30,15 +30,16 @@ def approve(hub: Hub, decisions: list[Decision]) -> Approval:
     """
     waiting = [gap for gap in list_gaps(hub.store) if any(_decides(one, gap) for one in decisions)]
     found = Approval()
-    before = _write(hub, decisions, found)
+    before: dict[Path, bytes | None] = {}
     try:
+        _write(hub, decisions, found, before)
         hub.mappings = Mappings(hub.mapping_folders(), hub.plugins.transforms)
         for name in hub.mappings.names:
             if any(one.table in hub.mappings.get(name).codes for one in decisions):
                 hub.mappings.get(name).mapper()
     except MappingError:
         for path, content in before.items():
-            path.unlink() if content is None else path.write_bytes(content)
+            path.unlink(missing_ok=True) if content is None else path.write_bytes(content)
         raise
     keys = {settings.key or name: name for name, settings in hub.settings.sources.items()}
     for source, stream in sorted({(gap.source, gap.stream) for gap in waiting}):
@@ -52,14 +53,12 @@ def _decides(decision: Decision, gap: CodeGapRow) -> bool:
     return (decision.table, decision.code) == (gap.code_table, gap.code)
 
 
-def _write(hub: Hub, decisions: list[Decision], found: Approval) -> dict[Path, bytes | None]:
-    """Write the tables; what each file held before."""
+def _write(hub: Hub, decisions: list[Decision], found: Approval, before: dict[Path, bytes | None]) -> None:
+    """Write the tables; `before` is told what each file held."""
     tables: dict[str, list[Decision]] = defaultdict(list)
     for one in decisions:
         tables[one.table].append(one)
-    before: dict[Path, bytes | None] = {}
     for table, rows in tables.items():
         target = hub.own_mappings / "codes" / f"{table}.csv"
         before[target] = target.read_bytes() if target.exists() else None
         found.written.append(write_table(hub.own_mappings, hub.mappings.table_file(table), table, rows))
-    return before

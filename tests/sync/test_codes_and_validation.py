@@ -73,6 +73,16 @@ def test_a_wrong_decision_changes_nothing(project: HubProject) -> None:
     assert table.read_bytes() == before
 
 
+def test_a_broken_table_among_those_decided_changes_nothing(project: HubProject) -> None:
+    table = project.hub.own_mappings / "codes" / "snapshot_status.csv"
+    before = table.read_bytes()
+    (table.parent / "snapshot_place.csv").write_text("1,pending,a\n", "utf-8")
+    project.restart()
+    with pytest.raises(MappingError, match="has no column source_code"):
+        approve(project.hub, [Decision(name, "PASSED", "closed", "") for name in ("snapshot_status", "snapshot_place")])
+    assert table.read_bytes() == before
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.csv"
     file.write_text("a,b\n1,2\n")
