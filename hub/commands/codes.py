@@ -90,6 +90,7 @@ def coverage(session: Session, source: str | None) -> None:
         for name in hub.source_names([source] if source else ()):
             with hub.open(name) as opened:
                 for stream in opened.streams:
+                    hub.mappings.check(stream.mapping)
                     mapping = hub.mappings.get(stream.mapping)
                     rows += [_covered(name, stream.name, mapping, table, gaps) for table in sorted(mapping.codes)]
     session.output.rows(rows, COVERAGE)

@@ -224,6 +224,23 @@ def test_a_defect_of_a_connector_is_one_line_of_every_command(
     assert outcomes == {"rain": "failed", "drop": "ok"}
 
 
+def test_a_code_table_that_is_not_there_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("init", str(tmp_path / "hub")).code == 0
+    monkeypatch.chdir(tmp_path / "hub")
+    for folder in ("files", "mappings"):
+        Path(folder).mkdir(exist_ok=True)
+    Path("mappings/own.toml").write_text(
+        'version = 1\nkind = "report"\n[fields]\ntitle = "t"\nstatus = { path = "s", codes = "nosuch" }\n'
+    )
+    with Path("hub.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[sources.drop]\nconnector = "csv_drop"\nfolder = "files"\n')
+        file.write('[[sources.drop.files]]\npattern = "*.csv"\nstream = "reports"\nmapping = "own"\n')
+    for words in ("codes coverage", "sync", "check"):
+        answer = run(*words.split())
+        assert answer.code == 2, words
+        assert "unknown code table nosuch; add nosuch.csv to a codes folder" in answer.out + answer.err
+
+
 def test_the_built_in_connectors_come_through_the_same_door(run: Run, tmp_path: Path) -> None:
     listed = [line for line in run("plugins", "--output", "json").lines if line["name"] == "builtin"]
     assert [(line["state"], line["distribution"]) for line in listed] == [("loaded", "supervision-hub")]
