@@ -203,35 +203,40 @@ def withdraw_held(store: Store, lease: Lease, source: str, stream: str, partitio
 
 
 def settle_gone(
-    store: Store, lease: Lease, source: str, stream: str, enumeration: str, mark: int, now: int, *, whole: bool
+    store: Store,
+    lease: Lease,
+    source: str,
+    stream: str,
+    enumeration: str,
+    mark: int,
+    now: int,
+    *,
+    buried_by: str | None,
 ) -> int:
     """Records of the quarantine that a proven enumeration did not see are gone, so that no later mapping brings them to life; how
     many entries. Call it once the missing incidents are buried. What was set aside on a later raw page than `mark` may have come
-    behind its back. Not `whole`: a window was proven, and in which window a record lies that was never mapped is not known, so
-    only those go that had an incident which went."""
+    behind its back. `buried_by`: a window was proven, by that run; in which window a record lies that was never mapped is not
+    known, so only those go whose incident went by it."""
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
         begun = _begun(transaction, enumeration)
-        return _settle_gone(transaction, source, stream, begun, mark, whole=whole) if begun is not None else 0
+        return _settle_gone(transaction, source, stream, begun, mark, buried_by) if begun is not None else 0
 
 
 def _settle_gone(
-    transaction: Transaction, source: str, stream: str, begun: int, mark: int = sys.maxsize, *, whole: bool
+    transaction: Transaction, source: str, stream: str, begun: int, mark: int, buried_by: str | None
 ) -> int:
     same = "incident.native_id = quarantine.native_id AND incident.stream = quarantine.stream"
     incident = f"EXISTS (SELECT 1 FROM incident WHERE {same} AND incident.source = quarantine.source"
-    dead = (
-        f"NOT {incident} AND deleted_at IS NULL)"
-        if whole
-        else f"{incident} AND deletion = 'enumeration' AND deleted_at >= quarantine.last_seen_at)"
-    )
+    living, buried = f"{incident} AND deleted_at IS NULL)", f"{incident} AND deletion = 'enumeration' AND run = ?)"
+    dead, by = (f"NOT {living}", ()) if buried_by is None else (buried, (buried_by,))
     # Another bad version of the same record that was shown since tells that it is there.
     return transaction.run(
         "UPDATE quarantine SET status = 'gone' WHERE source = ? AND stream = ? AND status = 'open' AND native_id IS NOT NULL"
         " AND native_id NOT IN (SELECT native_id FROM quarantine"
         " WHERE source = ? AND stream = ? AND (last_seen_at >= ? OR raw_page > ?) AND native_id IS NOT NULL)"
         f" AND {dead}",
-        (source, stream, source, stream, begun, mark),
+        (source, stream, source, stream, begun, mark, *by),
     )
 
 
@@ -319,7 +324,7 @@ def decide(store: Store, number: int, *, approve: bool, actor: str, now: int) ->
             for start in range(0, len(keys), _BATCH):
                 batch = list(keys[start : start + _BATCH])
                 gone += len(_bury(transaction, batch, row[1], now, "changed_at <= ?", since))
-            _settle_gone(transaction, row[4], row[5], since, whole=False)
+            _settle_gone(transaction, row[4], row[5], since, sys.maxsize, row[1])
         transaction.run(
             "UPDATE deletion SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?",
             ("approved" if approve else "rejected", now, actor, number),

@@ -78,7 +78,7 @@ def _judge(store: Store, job: StreamJob, lease: Lease, reading: Reading, result:
         if reading.fetched or job.stream.may_be_empty:
             gone = deletions.settle_gone(
                 store, lease, job.key, job.stream.name, reading.enumeration, reading.mark or 0, now_ms(),
-                whole=proof is None,
+                buried_by=None if proof is None else result.run_id,
             )  # fmt: skip
             if gone:
                 log.info(

@@ -367,14 +367,14 @@ DEFECTS = (
     Defect(
         "a bad record that a reading showed is taken for gone",
         "hub/store/deletions.py",
-        "last_seen_at >= ? AND native_id IS NOT NULL",
-        "last_seen_at < ? AND native_id IS NOT NULL",
+        "(last_seen_at >= ? OR raw_page > ?)",
+        "(last_seen_at < ? OR raw_page > ?)",
         ("tests/sync/test_settling.py",),
     ),
     Defect(
         "a keyset reading proves deletions although more is counted than came",
         "hub/source/keyset.py",
-        'return page.count > 0 or position.get("read", 0) >= (page.split.total or 0)',
+        'return bool(position.get("read", 0) + page.count >= (page.split.total or position.get("total", 0)))',
         "return True",
         (PAGING, LIST),
     ),

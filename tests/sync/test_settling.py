@@ -219,6 +219,25 @@ def test_a_window_proves_only_what_once_lay_in_it(rig: Rig, upstream: Upstream, 
     assert states(rig) == {'"good"': "gone", '"never"': "open"}
 
 
+def test_who_came_back_bad_is_not_gone_because_it_once_went(rig: Rig, upstream: Upstream, clock: Clock) -> None:
+    """It went by a window, under a clock that was ahead; what later windows do not show lies outside them."""
+    upstream.filtered = "made"
+    rig.shape(window_field="reported_at")
+    for name in ("x", "stays"):
+        upstream.put(name, START - 1000_000, made=START - 1000_000)
+    rig.run()
+    upstream.drop("x")
+    clock.now += HOUR
+    assert rig.run().counts.tombstoned == 1
+    clock.now -= HOUR - 1000
+    upstream.put("x", START - 1000_000, made=START - 1000_000, fine="much")
+    rig.run()
+    upstream.put("x", START - 1000_000, made=START - 900 * HOUR, fine="much")
+    clock.now += 1000
+    rig.run()
+    assert states(rig) == {'"x"': "open"}
+
+
 class Detailed(Upstream):
     """Two steps; `answer` is what it says when it is asked for the detail of x."""
 
