@@ -44,6 +44,7 @@ _HEADERS = {
     "User-Agent": "supervision-hub",
 }
 _MAX_REDIRECTS = 5
+_PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 #: How each member of a gzip file begins.
 _GZIP = b"\x1f\x8b"
 _SAID = ("message", "msg", "errorMsg", "error_description", "description", "des", "error")
@@ -179,7 +180,7 @@ class Client:
     def _peer(self, url: httpx.URL) -> str:
         """Host and port that the connection goes to."""
         to = httpx.URL(self._context.http.get("proxy") or url)
-        return f"{to.netloc.decode()}" if to.port else f"{to.netloc.decode()}:{443 if to.scheme == 'https' else 80}"
+        return to.netloc.decode() if to.port else f"{to.netloc.decode()}:{_PORTS.get(to.scheme, 80)}"
 
     def _body(self, response: httpx.Response, url: str) -> bytes:
         limit = self._context.max_bytes
