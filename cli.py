@@ -2,18 +2,19 @@
 
 import importlib
 import sys
-import traceback
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
+from hub.commands.logs import start_logging
 from hub.commands.neutral import harmless, harmless_lines
 from hub.commands.session import Helped, Session, shared_options
 from hub.commands.wording import localise, usage_error
 from hub.config import redactor
-from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError
+from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError, traceback_of
 from hub.locale import translate
 
 __all__ = ["hub", "main"]
@@ -92,6 +93,8 @@ class Hub(Helped, click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
         session = Session()
+        # Plugins are asked for commands before an option of the log is read.
+        start_logging("warning", as_json=session.environment.json_log)
         settings |= {"standalone_mode": False, "obj": session}
         try:
             result: object = super().main(args, prog_name or "hub", **settings)
@@ -127,6 +130,8 @@ hub.params += shared_options()
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console script."""
     sys.excepthook = _bug
+    threading.excepthook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
+    sys.unraisablehook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
     hub.main(args)
 
 
@@ -139,9 +144,11 @@ def _report(session: Session, error: HubError) -> int:
     return code
 
 
-def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A defect of the hub: the whole traceback, but no secret in it. Python ends with exit code 1."""
-    sys.stderr.write(harmless_lines(redactor.text("".join(traceback.format_exception(kind, error, trace)))))
+def _bug(kind: type[BaseException], error: BaseException | None, _: TracebackType | None) -> None:
+    """A defect: the whole traceback, but nothing of what was worked on. Python ends with exit code 1."""
+    if not issubclass(kind, SystemExit):
+        told = traceback_of(error) if error else kind.__name__
+        sys.stderr.write(harmless_lines(redactor.text(told)) + "\n")
 
 
 def _session(context: click.Context) -> Session:

@@ -28,11 +28,11 @@ HubError
 └── InterruptedByOperatorError  interrupted 130 stopped after a clean flush
 """
 
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from traceback import StackSummary, extract_tb, walk_tb
 from typing import ClassVar
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "UnavailableError",
     "UnreadablePageError",
     "raised_at",
+    "traceback_of",
     "worst",
 ]
 
@@ -111,12 +112,39 @@ def worst(outcomes: Iterable[Outcome]) -> int:
 
 def raised_at(error: BaseException) -> str:
     """`folder/file:line` where foreign code raised it. Its own text is never shown: it may hold what the code worked on."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frame = extract_tb(error.__traceback__)[-1]
     path, line = Path(frame.filename), frame.lineno
     # What cannot be parsed may also be a text that the code was given.
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
         path, line = Path(error.filename), error.lineno
     return f"{path.parent.name}/{path.name}:{line}"
+
+
+def traceback_of(error: BaseException) -> str:
+    """Frames and classes of an error and of all that led to it, oldest first. Only an error of the hub says its text:
+    what any other one says, and its notes and source lines, may hold the record it was working on."""
+    return "\n".join(_raised(error, set()))
+
+
+def _raised(error: BaseException, told: set[int]) -> Iterator[str]:
+    chain: list[tuple[BaseException, str]] = []
+    now: BaseException | None = error
+    while now is not None and id(now) not in told:
+        told.add(id(now))
+        chain.append((now, "which caused:" if now.__cause__ else "while that was dealt with:"))
+        now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
+    for place, (one, joint) in enumerate(reversed(chain)):
+        if place:
+            yield joint
+        frames = [
+            (frame.f_code.co_filename, line, frame.f_code.co_name, "") for frame, line in walk_tb(one.__traceback__)
+        ]
+        yield from "".join(StackSummary.from_list(frames).format()).splitlines()
+        kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
+        yield f"{kind}: {one}" if isinstance(one, HubError) else kind
+        for number, inner in enumerate(one.exceptions if isinstance(one, BaseExceptionGroup) else (), 1):
+            yield f"of which {number}:"
+            yield from (f"  {line}" for line in _raised(inner, told))
 
 
 class HubError(Exception):

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from textwrap import indent
 from typing import Any, TextIO
@@ -20,7 +21,7 @@ _TALKATIVE = ("httpx", "httpcore", "apscheduler", "procrastinate")
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
     """Send the log to stderr from now on, in place of what was set before."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Lines(stream or sys.stderr)
     handler.setFormatter(RedactingFormatter(JsonFormatter() if as_json else PlainFormatter()))
     root = logging.getLogger()
     for old in root.handlers[:]:
@@ -32,16 +33,24 @@ def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) ->
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Python would print the line's arguments and what the exception says."""
+        where = f"{record.pathname}:{record.lineno}"
+        with suppress(OSError, ValueError):
+            self.stream.write(harmless(f"a line of the log, from {where}, cannot be written") + "\n")
+
+
 class PlainFormatter(logging.Formatter):
     """`2026-01-31T08:15:02Z WARNING message action=… source=…`, for people and grep."""
 
     def format(self, record: logging.LogRecord) -> str:
         extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
         line = harmless(f"{_instant(record)} {record.levelname} {record.getMessage()}{extras}")
-        if not (record.exc_info and record.exc_info[0]):
+        if not record.exc_text:
             return line
         # Indented, so that no line of what an exception says can pass for a line of the log.
-        return line + "\n" + indent(harmless_lines(self.formatException(record.exc_info)), "  ")
+        return line + "\n" + indent(harmless_lines(record.exc_text), "  ")
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,8 +59,8 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         event: dict[str, Any] = {"at": _instant(record), "level": record.levelname.lower(), "logger": record.name}
         event |= {"message": record.getMessage(), **_extras(record)}
-        if record.exc_info and record.exc_info[0]:
-            event["traceback"] = self.formatException(record.exc_info)
+        if record.exc_text:
+            event["traceback"] = record.exc_text
         return harmless_json(json.dumps(event, ensure_ascii=False, default=str))
 
 

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+from hub.errors import HubError, traceback_of
+
 __all__ = ["RedactingFormatter", "Redactor", "redactor"]
 
 MASK = "***"
@@ -57,7 +59,11 @@ redactor = Redactor()
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts the finished line, so that arguments, extras and tracebacks are covered alike."""
+    """Redacts the finished line, so that arguments, extras and tracebacks are covered alike.
+
+    What an exception that is not the hub's own says is left out before: no pattern finds a citizen's name in it. The
+    inner formatter gets the traceback as the record's `exc_text`.
+    """
 
     def __init__(self, inner: logging.Formatter, secrets: Redactor = redactor) -> None:
         super().__init__()
@@ -65,4 +71,25 @@ class RedactingFormatter(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.text(self._inner.format(record))
+        error = record.exc_info[1] if record.exc_info else None
+        given = record.args if isinstance(record.args, tuple) else ()
+        bare = logging.makeLogRecord(record.__dict__)
+        bare.args = tuple(_bare(one) for one in given) or record.args
+        bare.msg, bare.args = _without(bare.getMessage(), error), None
+        bare.exc_info, bare.exc_text = None, traceback_of(error) if error else None
+        return self._secrets.text(self._inner.format(bare))
+
+
+def _bare(value: object) -> object:
+    foreign = isinstance(value, BaseException) and not isinstance(value, HubError)
+    return type(value).__name__ if foreign else value
+
+
+def _without(message: str, error: BaseException | None) -> str:
+    """asyncio and others write into the message what the exception says."""
+    if error is None or isinstance(error, HubError):
+        return message
+    for said in (repr(error), str(error)):
+        if len(said) > 1:
+            message = message.replace(said, type(error).__name__)
+    return message
