@@ -139,7 +139,7 @@ class _Reader:
         own = {key: value for key, value in raw.items() if key in SourceSettings.model_fields}
         inherited = {key: value for key, value in self._table("defaults").items() if key in SharedSettings.model_fields}
         inherited = self.references.resolve(inherited, self.places.below("defaults"))
-        source, errors = read_section(SourceSettings, {**inherited, **own}, places)
+        source, errors = read_section(SourceSettings, {**inherited, **own}, places, beside=raw.keys() - own.keys())
         if source is None:
             return errors
         update = {key: _from_folder(getattr(source, key), places.file.parent) for key in ("ca_bundle", "client_cert")}

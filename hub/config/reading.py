@@ -18,14 +18,16 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read_section(
-    model: type[M], raw: Mapping[str, Any], places: Places, *, known: Iterable[str] = ()
+    model: type[M], raw: Mapping[str, Any], places: Places, *, known: Iterable[str] = (), beside: Iterable[str] = ()
 ) -> tuple[M | None, tuple[ConfigError, ...]]:
-    """The validated section, or None and everything that is wrong with it, in the order of the file."""
+    """The validated section, or None and everything that is wrong with it, in the order of the file. `beside`: keys that
+    stand in the section and are not for this model, among which a missing one may be misspelt."""
     try:
         section = model.model_validate(dict(raw))
     except ValidationError as exc:
         found = exc.errors(include_url=False, include_input=False)
-        return None, tuple(_problem(model, dict(error), places, tuple(known)) for error in found)
+        strays = [key for key in (*raw, *beside) if key not in model.model_fields]
+        return None, tuple(_problem(model, dict(error), places, tuple(known), strays) for error in found)
     redactor.add(secret_values(section))
     exposed = list(literal_secrets(section, dict(raw)))
     exposed += [(name,) for name, value in raw.items() if literal_password(value)]
@@ -69,7 +71,25 @@ def _literal(path: KeyPath, places: Places) -> ConfigError:
     )
 
 
-def _problem(model: type[BaseModel], error: dict[str, Any], places: Places, known: tuple[str, ...]) -> ConfigError:
+def _missing(path: KeyPath, places: Places, strays: Iterable[str]) -> ConfigError:
+    written = nearest(str(path[-1]), strays) if len(path) == 1 else None
+    if written is not None:
+        return ConfigError(
+            "{place}: {key} is missing",
+            remedy="{written} stands there: did you mean {name}?",
+            place=places.of((written,)),
+            key=places.key(path),
+            written=written,
+            name=path[-1],
+        )
+    return ConfigError(
+        "{place}: {key} is missing", remedy="add it to the section", place=places.of(path), key=places.key(path)
+    )
+
+
+def _problem(
+    model: type[BaseModel], error: dict[str, Any], places: Places, known: tuple[str, ...], strays: list[str]
+) -> ConfigError:
     path: KeyPath = error["loc"]
     where = {"place": places.of(path), "key": places.key(path)}
     match error["type"]:
@@ -78,7 +98,7 @@ def _problem(model: type[BaseModel], error: dict[str, Any], places: Places, know
             names = known if len(path) == 1 and known else tuple(inner.model_fields) if inner else ()
             return unknown_key(path, places, names)
         case "missing":
-            return ConfigError("{place}: {key} is missing", remedy="add it to the section", **where)
+            return _missing(path, places, strays)
         case "literal_error" | "enum":
             expected = str(error.get("ctx", {}).get("expected", ""))
             return ConfigError("{place}: {key} must be one of {expected}", **where, expected=expected)

@@ -228,6 +228,13 @@ def test_a_missing_secret_of_a_source_stops_only_that_source(tmp_path: Path) -> 
     assert "environment variable NONE, which is not set" in str(settings.problems["a"].error)
 
 
+def test_a_missing_setting_names_the_near_key_that_stands_there(tmp_path: Path) -> None:
+    settings = read(tmp_path, '[sources.a]\nrate = 1\nconector = "x"\n[sources.b]\nconnector = "x"\nadress = "y"\n')
+    said = str(settings.problems["a"].error)
+    assert said == "hub.toml:3: sources.a.connector is missing; conector stands there: did you mean connector?"
+    assert wrong_options(settings, "b").endswith("address is missing; adress stands there: did you mean address?")
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [(None, "key is missing"), ("c2hvcnQ=", "not 32 bytes"), ("%%%", "not 32 bytes")],
