@@ -10,7 +10,7 @@ import pytest
 from answers import call
 from rig import START, Rig, open_store, write_mapping
 
-from hub.errors import StoreError
+from hub.errors import MisconfiguredError
 from hub.store.erasure import erase_person, find_person
 from hub.store.incidents import IncidentFilter, list_incidents, read_incident
 from hub.store.quarantine import list_quarantine
@@ -70,7 +70,7 @@ def test_in_filters(rig: Rig, attack: str) -> None:
         assert list_incidents(rig.store, IncidentFilter(**wanted), 10) == []
     found = list_incidents(rig.store, IncidentFilter(text=attack), 10)
     assert [row["title"] for row in found] == [f"before {attack} after"]
-    with pytest.raises(StoreError):
+    with pytest.raises(MisconfiguredError):
         read_incident(rig.store, attack)
     assert len(find_person(rig.store, f"{attack} li")) == 1
     assert find_person(rig.store, f"{attack} nobody") == []
