@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.clock import now_ms
+from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.commands.sync import run_record
@@ -67,6 +68,8 @@ def unmapped(session: Session, source: str | None, target: Path | None) -> None:
     """Codes no code table knows, the most frequent first, each with an incident that carries it."""
     with session.store(with_key=False) as store:
         rows = list_gaps(store, session.key_of(source))
+        if not rows:
+            refuse_unknown(session, store, source)
     records = [
         {**asdict(row), "first_seen_at": instant(row.first_seen_at), "last_seen_at": instant(row.last_seen_at)}
         for row in rows

@@ -6,6 +6,7 @@ import click
 
 from hub.clock import now
 from hub.commands.moment import MOMENT
+from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, Output
 from hub.commands.session import Group, Session, pass_session
 from hub.config import Start
@@ -64,6 +65,8 @@ def list_(
     wanted = IncidentFilter(source=session.key_of(source), since=int(at.timestamp() * 1000) if at else None, **filters)
     with session.store(with_key=False) as store:
         rows = list_incidents(store, wanted, limit, after)
+        if not rows:
+            refuse_unknown(session, store, source, filters["stream"])
     session.output.rows(rows, COLUMNS, empty="no incident fits")
     if len(rows) == limit:
         session.output.say("there may be more: add --after {id}", id=rows[-1]["id"])

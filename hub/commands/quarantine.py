@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.clock import now_ms
+from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.commands.sync import RUN_COLUMNS, run_record
@@ -57,6 +58,8 @@ def list_(session: Session, source: str | None, stream: str | None, settled: boo
     with session.store(with_key=False) as store:
         rows = list_quarantine(store, source=session.key_of(source), stream=stream, status=status, limit=limit)
         files = list_files_aside(store, source=session.key_of(source), stream=stream)
+        if not (rows or files):
+            refuse_unknown(session, store, source, stream)
     records = [*map(_file_record, files), *map(_record, rows)]
     session.output.rows(records, COLUMNS, empty="nothing is in quarantine")
 
@@ -96,6 +99,8 @@ def replay_(
             if numbers
             else list_quarantine(hub.store, source=session.key_of(source), stream=stream)
         )
+        if not chosen:
+            refuse_unknown(session, hub.store, source, stream)
         results = _replay(session, hub, chosen)
     if forgotten:
         session.output.say("{count} files that were set aside are read again by the next sync", count=forgotten)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.errors import MisconfiguredError
@@ -57,6 +58,8 @@ def list_(session: Session, source: str | None, stream: str | None, limit: int) 
     """The latest runs, newest first."""
     with session.store(with_key=False) as store:
         rows = list_runs(store, source=session.key_of(source), stream=stream, limit=limit)
+        if not rows:
+            refuse_unknown(session, store, source, stream)
     session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="no run fits")
 
 

@@ -8,6 +8,7 @@ import click
 
 from hub.clock import now, now_ms
 from hub.commands.moment import MOMENT
+from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.config import Start
@@ -51,6 +52,8 @@ def get(session: Session, source: str, stream: str, partition: str) -> None:
     """One position."""
     with session.store(with_key=False) as store:
         row = read_state(store, session.key_of(source) or source, stream, partition)
+        if row is None:
+            refuse_unknown(session, store, source, stream)
     if row is None:
         raise FailedError(
             "{source}/{stream} has no position",
@@ -71,6 +74,7 @@ def set_(session: Session, source: str, stream: str, cursor: Start, partition: s
     """Move the cursor by hand; the next sync reads from there, less its lookback."""
     key, at = session.key_of(source) or source, cursor.instant(now(), session.settings.defaults.zone)
     with session.store() as store:
+        refuse_unknown(session, store, source, stream)
         set_cursor(store, key, stream, partition, int(at.timestamp() * 1000), now_ms(), owner=_owner(session))
         record_action(
             store, actor=session.actor, action="state set", target=f"{key}/{stream}", reason=cursor.text, now=now_ms()
@@ -88,6 +92,7 @@ def clear(session: Session, source: str, stream: str | None) -> None:
     """Forget positions; the next sync reads from `start` again. Incidents stay."""
     key = session.key_of(source) or source
     with session.store() as store:
+        refuse_unknown(session, store, source, stream)
         count = clear_state(store, key, stream, now_ms(), owner=_owner(session))
         record_action(
             store, actor=session.actor, action="state clear", target=f"{key}/{stream or '*'}", reason="", now=now_ms()

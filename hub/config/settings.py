@@ -15,9 +15,22 @@ from hub.config.models import (
     StoreSettings,
 )
 from hub.config.places import KeyPath, Places
+from hub.config.reading import nearest
 from hub.errors import ConfigError
 
-__all__ = ["Settings", "SourceProblem"]
+__all__ = ["Settings", "SourceProblem", "unknown_source"]
+
+
+def unknown_source(name: str, configured: Sequence[str], stored: Sequence[str] = ()) -> ConfigError:
+    """The error for a source nobody knows, with the nearest name of hub.toml or of the store if one is near."""
+    guess = nearest(name, (*configured, *stored))
+    return ConfigError(
+        "there is no source {source}",
+        source=name,
+        remedy="did you mean {nearest}?" if guess else "hub.toml has {known}",
+        nearest=guess,
+        known=", ".join(configured),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +76,7 @@ class Settings:
         known = (*self.sources, *self.problems)
         for name in wanted:
             if name not in known:
-                raise ConfigError(
-                    "there is no source {source}", source=name, remedy="hub.toml has {known}", known=", ".join(known)
-                )
+                raise unknown_source(name, known)
         enabled = [name for name in known if name in self.problems or self.sources[name].enabled]
         return tuple(wanted) or tuple(enabled)
 

@@ -6,7 +6,7 @@ from typing import Any
 from hub.errors import Outcome
 from hub.store.store import Store
 
-__all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stream_overviews"]
+__all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stored_streams", "stream_overviews"]
 
 #: Backfills, replays, remaps and full refreshes beside a stream's own runs say nothing about how fresh it is.
 _LIVE = "mode IN ('incremental', 'full_refresh') AND partition <> 'full refresh'"
@@ -88,6 +88,15 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
         ):
             of(source, stream).quarantined += count
     return found
+
+
+def stored_streams(store: Store) -> set[tuple[str, str]]:
+    """(source key, stream) of everything that was ever read, also of sources that hub.toml no longer has."""
+    with store.read() as transaction:
+        rows = transaction.all(
+            "SELECT source, stream FROM run UNION SELECT source, stream FROM state UNION SELECT source, stream FROM incident"
+        )
+    return {(row[0], row[1]) for row in rows}
 
 
 _COUNTS = {

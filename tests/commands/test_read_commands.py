@@ -122,7 +122,33 @@ def test_who_is_meant_may_be_piped_in(project: Path) -> None:
 
 
 def test_a_source_that_never_ran_is_not_a_store_that_never_ran(hub: Run) -> None:
-    assert hub("runs", "list", "--source", "nope").out == "no run fits\n"
+    assert hub("runs", "list", "--source", "snapshot").out == "no run fits\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("incidents", "list", "--source"), ("runs", "list", "--source"), ("quarantine", "list", "--source"),
+        ("quarantine", "replay", "--source"), ("codes", "unmapped", "--source"), ("state", "clear"), ("sync",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_unknown_source_is_not_one_with_nothing_to_show(data: Run, words: tuple[str, ...]) -> None:
+    answer = data(*words, "snapshoot")
+    said = answer.line["error"]["message"]
+    assert (answer.code, said) == (2, "snapshoot: there is no source snapshoot; did you mean snapshot?")
+    assert "hub.toml has grassroots_governance, " in data(*words, "nope").err
+
+
+def test_an_unknown_stream_is_told_and_a_source_of_the_store_alone_is_known(synced: Run, project: Path) -> None:
+    assert "did you mean reports?" in synced("runs", "list", "--source", "snapshot", "--stream", "report").err
+    assert "no source has a stream nope; there are events, " in synced("incidents", "list", "--stream", "nope").err
+    assert synced("state", "set", "snapshot", "nope", "2026-01-01").code == 2
+    project.write_text(project.read_text("utf-8").replace("[sources.snapshot]", "[sources.photos]"), "utf-8")
+    gone = ("--source", "snapshot")
+    assert len(synced("runs", "list", *gone).lines) == 1
+    assert synced("incidents", "list", *gone, "--stream", "reports", "--region", "9").code == 0
+    assert synced("incidents", "list", "--source", "snapshots").code == 2
 
 
 def test_an_unknown_or_ambiguous_incident_says_so(synced: Run) -> None:
