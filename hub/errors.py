@@ -172,9 +172,14 @@ class HubError(Exception):
         self.values = {**context, **self.values}
         return self
 
+    def line(self, translate: Callable[[str], str] = str) -> str:
+        """The whole message with source and stream in front, unless it names them itself."""
+        before = [key for key in ("source", "stream") if self.values.get(key) and f"{{{key}}}" not in self.template]
+        where, text = "/".join(str(self.values[key]) for key in before), self.render(translate)
+        return text if not where or text.startswith((f"{where} ", f"{where}/")) else f"{where}: {text}"
+
     def __str__(self) -> str:
-        where = "/".join(str(self.values[key]) for key in ("source", "stream") if key in self.values)
-        return f"{where}: {self.render()}" if where else self.render()
+        return self.line()
 
 
 class _Places(dict[str, object]):

@@ -127,8 +127,7 @@ class Session:
 
     def wording(self, error: HubError) -> str:
         """An error's line in the operator's language, with source and stream in front."""
-        where = "/".join(str(error.values[key]) for key in ("source", "stream") if error.values.get(key))
-        return f"{where}: {text}" if (text := error.render(translator(self.lang))) and where else text
+        return error.line(translator(self.lang))
 
     def retold(self, error: str | None) -> str | None:
         """An error as the run book keeps it, in the operator's language."""

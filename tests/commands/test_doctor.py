@@ -84,6 +84,7 @@ def test_stale_abandoned_overdue_and_growing(project: Path, checks) -> None:
     assert found["schedules"][0].startswith("1 schedules are overdue, the longest by PT2H")
     assert "grew by 12 records" in found["quarantine"][0]
     assert "-400 s apart" in found["clocks"][0]
+    assert found["clocks"][0].count("snapshot") == 1
     assert [part for part in found["waiting"] if "30 deletions" in part]
     assert [part for part in found["waiting"] if "1 codes" in part]
     assert [part for part in found["waiting"] if "no longer prove" in part]

@@ -136,7 +136,7 @@ def test_a_source_that_never_ran_is_not_a_store_that_never_ran(hub: Run) -> None
 def test_an_unknown_source_is_not_one_with_nothing_to_show(data: Run, words: tuple[str, ...]) -> None:
     answer = data(*words, "snapshoot")
     said = answer.line["error"]["message"]
-    assert (answer.code, said) == (2, "snapshoot: there is no source snapshoot; did you mean snapshot?")
+    assert (answer.code, said) == (2, "there is no source snapshoot; did you mean snapshot?")
     assert "hub.toml has grassroots_governance, " in data(*words, "nope").err
 
 

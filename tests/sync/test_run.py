@@ -193,6 +193,7 @@ def test_held_partition_is_busy(rig: Rig, upstream: Upstream, clock: Clock) -> N
     assert (result.outcome, EXIT_CODES[result.outcome], result.run_id) == (Outcome.BUSY, 7, "")
     assert result.error is not None
     assert result.error.values["until"] == clock.now + 90_000
+    assert str(result.error).startswith("bench/records is being read by somebody; ")
     assert upstream.fetches == 0
     clock.now += 90_000
     assert rig.run().outcome is Outcome.OK
