@@ -34,7 +34,10 @@ class SingerConfig(ConnectorConfig):
         min_length=1, description="The tap's program and first arguments.", examples=['["taps/csv/bin/tap-csv"]']
     )
     tap_config: dict[str, Any] = Field(
-        default_factory=dict, description="The tap's own configuration; `{since}` stands for the start of the window."
+        default_factory=dict,
+        description="The tap's own configuration; `{since}` stands for the start of the window.",
+        # Only the tap knows what of it is secret.
+        repr=False,
     )
     tap_secrets: dict[str, SecretStr] = Field(
         default_factory=dict, description="Further keys of the tap's configuration that are secret."

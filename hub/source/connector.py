@@ -20,7 +20,8 @@ __all__ = ["Connector", "ConnectorConfig", "FileLedger", "SourceContext", "Token
 
 
 class ConnectorConfig(BaseModel):
-    """A connector's own settings in `[sources.NAME]`. Every field has a description; secrets are `SecretStr`."""
+    """A connector's own settings in `[sources.NAME]`. Every field has a description; secrets are `SecretStr`, and a field
+    that may hold one among other things has `repr=False`: `hub settings` shows all others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

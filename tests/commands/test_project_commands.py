@@ -85,6 +85,36 @@ def test_settings_show_where_each_comes_from(data: Run, project: Path, monkeypat
     assert shown["store.key"]["value"] == "**********"
 
 
+TAP = """
+[sources.tap]
+connector = "singer"
+proxy = "http://someone@proxy.example:3128"
+command = ["taps/tap", "--at", "https://me@example.org/path?token=abcdef"]
+tap_config = { maybe = "a-key" }
+tap_secrets = { key = "${env:TAP_KEY}" }
+streams = [{ name = "reports", tap = "${env:TAP_KEY}", mapping = "m", native_id = ["id"] }]
+[sources.bad]
+connector = "singer"
+command = "shown by nobody"
+"""
+
+
+def test_settings_show_what_a_connector_is_given_but_nothing_secret(
+    data: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAP_KEY", "abc")
+    project.write_text(project.read_text("utf-8") + TAP, "utf-8")
+    shown = {line["key"]: line["value"] for line in data("settings").lines}
+    assert shown["sources.snapshot.base_url"].startswith("http://127.0.0.1:")
+    assert shown["sources.snapshot.secret_key"] == "…"
+    assert shown["sources.tap.proxy"] == "http://…@proxy.example:3128"
+    assert shown["sources.tap.command"] == '["taps/tap", "--at", "https://…@example.org/path?…"]'
+    assert (shown["sources.tap.tap_config"], shown["sources.tap.tap_secrets"]) == ("…", '{"key": "…"}')
+    assert shown["sources.tap.streams"] == '[{"name": "reports", "tap": "…", "mapping": "m", "native_id": ["id"]}]'
+    assert shown["sources.bad.command"] == "…"
+    assert shown["retention.schedule"] == "20 3 * * *"
+
+
 def test_backup_and_restore_give_the_same_store(data: Run, run: Run, project: Path, tmp_path: Path) -> None:
     assert data("sync").code == 0
     before = [line["id"] for line in data("incidents", "list", "--limit", "1000").lines]
