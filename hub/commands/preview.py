@@ -27,7 +27,7 @@ def command(session: Session, source: str, stream: str | None, limit: int, unmas
         for record in sample.records:
             shown = {key: value for key, value in (record.incident or {}).items() if value not in (None, [])}
             row = {"source": sample.source, "stream": sample.stream, "raw": record.raw, "incident": shown or None}
-            output.beside({**row, "problem": record.problem or None}, "raw", "incident")
+            output.beside({**row, "problem": session.retold_reason(record.problem) or None}, "raw", "incident")
         if sample.error:
             click.echo(session.wording(sample.error), err=True)
     return worst(sample.outcome for sample in samples)

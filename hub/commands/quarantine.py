@@ -61,6 +61,7 @@ def list_(session: Session, source: str | None, stream: str | None, settled: boo
         if not (rows or files):
             refuse_unknown(session, store, source, stream)
     records = [*map(_file_record, files), *map(_record, rows)]
+    records = [{**one, "reason": session.retold_reason(one["reason"])} for one in records]
     session.output.rows(records, COLUMNS, empty="nothing is in quarantine")
 
 
@@ -76,7 +77,7 @@ def show(session: Session, number: int, unmask: bool, reason: str | None) -> Non
         row = _entries(hub, (number,))[0]
         raw = quarantined_raw(hub.store, number).raw
         shown = masked(raw, ()) if unmask else _masked(session, hub, row, raw)
-    session.output.record({**_record(row), "raw": shown}, DETAIL)
+    session.output.record({**_record(row), "reason": session.retold_reason(row.reason), "raw": shown}, DETAIL)
 
 
 @command.command("replay")

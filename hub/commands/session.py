@@ -135,6 +135,12 @@ class Session:
 
         return retell(error, self.lang) if error else error
 
+    def retold_reason(self, reason: str) -> str:
+        """Why a record or file was set aside, as the store keeps it, in the operator's language."""
+        from hub.locale.retelling import retell_reason
+
+        return retell_reason(reason, self.lang)
+
 
 def collect_rarely() -> None:
     """A page is thousands of objects that point at nothing in a ring: looking for rings among them after every 700, as

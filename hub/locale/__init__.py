@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hub.config import Environment
 
-__all__ = ["Language", "error_templates", "language", "title", "translate", "translator"]
+__all__ = ["Language", "error_templates", "language", "reason_templates", "title", "translate", "translator"]
 
 Language = Literal["zh", "en"]
 
@@ -39,6 +39,11 @@ def title(group: str, code: str | None, lang: Language) -> str:
 def error_templates() -> dict[str, str]:
     """Every template and remedy of an error: English → Chinese."""
     return dict(_read("zh.toml")["errors"])
+
+
+def reason_templates() -> dict[str, str]:
+    """Why records and files are set aside: English → Chinese."""
+    return dict(_read("zh.toml")["reasons"])
 
 
 @cache

@@ -1,11 +1,14 @@
 """quarantine: look, try again, give up; on a city of its own, because nonsense once planted stays."""
 
+import re
+
+import pytest
 from answers import Run
 
 from hub.testing.sandbox import Sandbox
 
 
-def test_quarantine_list_show_replay_drop(data: Run, city: Sandbox) -> None:
+def test_quarantine_list_show_replay_drop(data: Run, city: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     city.fault("road_patrol", "absurd")
     answer = data("sync", "road_patrol")
     assert (answer.code, answer.line["outcome"]) == (3, "partial")
@@ -15,6 +18,11 @@ def test_quarantine_list_show_replay_drop(data: Run, city: Sandbox) -> None:
     shown = data("quarantine", "show", number).line
     assert shown["reason"] == rows[0]["reason"]
     assert shown["raw"]
+    assert shown["reason"].isascii()
+    with monkeypatch.context() as chinese:
+        chinese.setenv("HUB_LANG", "zh")
+        assert all(re.search("[一-鿿]", row["reason"]) for row in data("quarantine", "list").lines)
+        assert re.search("[一-鿿]", data("quarantine", "show", number).line["reason"])
     replayed = data("quarantine", "replay", number).line
     assert (replayed["mode"], replayed["quarantined"]) == ("replay", 1)
     assert data("quarantine", "replay").code == 2
