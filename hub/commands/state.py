@@ -1,6 +1,7 @@
 """`hub state`: where each stream stands."""
 
 import os
+import re
 import socket
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from hub.clock import now, now_ms
 from hub.commands.moment import MOMENT
 from hub.commands.named import refuse_unknown
-from hub.commands.output import Column, instant
+from hub.commands.output import Column, clock_time, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.config import Start
 from hub.errors import FailedError
@@ -26,6 +27,8 @@ COLUMNS = (
     Column("unfinished", "Unfinished"),
     Column("updated_at", "Stored", "time"),
 )
+#: How `hub.sync.run.Backfill` calls its partition: the window in UTC.
+_BACKFILL = re.compile(r"backfill (\S+Z)\.\.(\S+Z)")
 partition = click.option("--partition", default="", metavar="PARTITION", help="The partition, if the stream has any.")
 
 
@@ -35,12 +38,17 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also backfills that are finished.")
 @pass_session
-def list_(session: Session) -> None:
+def list_(session: Session, everything: bool) -> None:
     """Every position."""
     with session.store(with_key=False) as store:
         rows = list_states(store)
-    session.output.rows([_record(session, row) for row in rows], COLUMNS, empty="no stream was synced yet")
+    shown = [row for row in rows if everything or not _finished(row)]
+    if shown or not rows:
+        session.output.rows([_record(session, row) for row in shown], COLUMNS, empty="no stream was synced yet")
+    if len(shown) < len(rows):
+        session.output.say("{count} finished backfills are left out: --all shows them", count=len(rows) - len(shown))
 
 
 @command.command("get")
@@ -51,7 +59,8 @@ def list_(session: Session) -> None:
 def get(session: Session, source: str, stream: str, partition: str) -> None:
     """One position."""
     with session.store(with_key=False) as store:
-        row = read_state(store, session.key_of(source) or source, stream, partition)
+        rows = [row for row in list_states(store) if (row.source, row.stream) == (session.key_of(source), stream)]
+        row = next((row for row in rows if partition in (row.partition, _window(session, row.partition))), None)
         if row is None:
             refuse_unknown(session, store, source, stream)
     if row is None:
@@ -106,6 +115,20 @@ def _owner(session: Session) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{session.actor}"
 
 
+def _finished(row: StateRow) -> bool:
+    """Whether it is a backfill that nobody can go on with: a stream's own position stays of use when a reading ends."""
+    return _BACKFILL.fullmatch(row.partition) is not None and not row.body.get("reading")
+
+
+def _window(session: Session, partition: str) -> str:
+    """A backfill by its window as an operator asks for one: in the zone of the settings, by days where it can be."""
+    found = _BACKFILL.fullmatch(partition)
+    if found is None or session.format == "json":
+        return partition
+    ends = [clock_time(end, session.settings.zone).removesuffix(" 00:00:00") for end in found.groups()]
+    return f"backfill {'..'.join(ends)}"
+
+
 def _record(session: Session, row: StateRow) -> dict[str, Any]:
     reading = row.body.get("reading")
     shown: Any = row.body if session.format == "json" else None
@@ -114,7 +137,7 @@ def _record(session: Session, row: StateRow) -> dict[str, Any]:
     return {
         "source": row.source,
         "stream": row.stream,
-        "partition": row.partition,
+        "partition": _window(session, row.partition),
         "cursor": instant(row.cursor),
         "unfinished": shown,
         "updated_at": instant(row.updated_at),

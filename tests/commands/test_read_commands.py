@@ -196,3 +196,16 @@ def test_state_list_get_set_clear(synced: Run) -> None:
     assert synced("state", "get", "snapshot", "reports").code == 1
     again = synced("sync", "snapshot").line
     assert again["new"] == 0
+
+
+def test_a_finished_backfill_is_left_out_and_named_in_local_time(synced: Run, hub: Run) -> None:
+    window = ("--from", "2026-01-01", "--to", "2026-01-03T12:00:00+08:00")
+    before = synced("state", "list").lines
+    assert synced("backfill", "snapshot", *window).line["outcome"] == "ok"
+    assert synced("state", "list").lines == before
+    [added] = [line for line in synced("state", "list", "--all").lines if line not in before]
+    assert added["partition"] == "backfill 2025-12-31T16:00:00Z..2026-01-03T04:00:00Z"
+    assert "1 finished backfills are left out: --all shows them" in hub("state", "list").out
+    shown = "backfill 2026-01-01..2026-01-03 12:00:00"
+    assert shown in hub("state", "list", "--all").out
+    assert hub("state", "get", "snapshot", "reports", "--partition", shown).code == 0
