@@ -34,7 +34,12 @@ RUN_COLUMNS = (
 @click.command("sync", cls=Command)
 @click.argument("sources", metavar="[SOURCE]…", nargs=-1)
 @click.option("--stream", metavar="STREAM", help="Only this stream of each source.")
-@click.option("--full-refresh", is_flag=True, help="Read everything again; what is gone upstream is marked as deleted.")
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Read everything again; what is gone upstream is marked as deleted. A changed mapping reaches stored records by"
+    " `hub remap`, not by this.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and decide, but write nothing.")
 @click.option(
     "--limit",

@@ -127,6 +127,14 @@ def test_every_command_has_help_in_both_languages(run: Run, monkeypatch: pytest.
     assert "立即同步" in run("--help").out
 
 
+def test_help_of_sync_says_what_applies_a_changed_mapping(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full refresh leaves alone what the source has not changed, which surprises whoever corrected a mapping."""
+    monkeypatch.setenv("HUB_LANG", "en")
+    assert "A changed mapping reaches stored records by `hub remap`" in " ".join(run("sync", "--help").out.split())
+    monkeypatch.setenv("HUB_LANG", "zh")
+    assert "hub remap" in run("sync", "--help").out
+
+
 def test_hub_alone_prints_help(run: Run) -> None:
     assert "sync" in run("--help").out
     assert run().code == 2
