@@ -159,7 +159,7 @@ IN_HUB_TOML = (
     "hub.toml:6: there is no connector csv_dorp; did you mean csv_drop?",
     "hub.toml:13: stream requests names the mapping own/gone",
     "extra: hub.toml:16: sources.extra.base_uri is not a setting; did you mean base_url?",
-    "extra: hub.toml:14: sources.extra.base_url is missing",
+    "extra: hub.toml:16: sources.extra.base_url is missing; base_uri stands there: did you mean base_url?",
     "drop: hub.toml:20: sources.drop.files.0.encodng is not a setting; did you mean encoding?",
 )
 
