@@ -11,7 +11,6 @@ from hub.commands.session import Command, Session, pass_session
 from hub.errors import HubError, Outcome, worst
 from hub.store.due import FULL_REFRESH, DueRow, list_schedules
 from hub.store.overview import StreamOverview, stream_overviews
-from hub.sync.foreign_code import declared
 
 if TYPE_CHECKING:
     from hub.schedule.ticket import Snapshot
@@ -97,6 +96,9 @@ def _due(rows: Sequence[DueRow]) -> tuple[dict[tuple[str, str], int], dict[tuple
 
 def _declared(session: Session, name: str) -> tuple[HubError | None, str, list[str]]:
     """What is wrong with the section if anything, the system's title, and the streams its connector declares."""
+    # With plugins and all: who has no source yet starts sooner.
+    from hub.sync.foreign_code import declared
+
     try:
         if name in session.settings.problems:
             raise session.settings.problems[name].error
