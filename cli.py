@@ -120,6 +120,7 @@ class Hub(Helped, click.Group):
 @click.pass_obj
 def hub(session: Session) -> None:
     """Pull records from the supervision and enforcement systems into one incident store."""
+    session.check_environment()
     if not session.log_level:
         session.log(session.environment.option("log-level") or "warning")
 

@@ -42,6 +42,16 @@ class Session:
     def __post_init__(self) -> None:
         self.format = self.format or self.environment.option("output") or FORMATS[0]
 
+    def check_environment(self) -> None:
+        """ConfigError if a variable that stands for an option says what the option does not take."""
+        for variable, known in (("HUB_OUTPUT", FORMATS), ("HUB_LOG_LEVEL", LEVELS)):
+            value = self.environment.variables.get(variable)
+            if value and value not in known:
+                raise ConfigError(
+                    "{variable} is {value}", variable=variable, value=value,
+                    remedy="set it to one of {known}", known=", ".join(known),
+                )  # fmt: skip
+
     def log(self, level: str) -> None:
         """Send the log to stderr from now on, from this level up."""
         from hub.commands.logs import start_logging

@@ -115,6 +115,16 @@ def test_options_have_their_twin_in_the_environment(run: Run, project: Path, mon
     assert "before" in run("upgrade").line
 
 
+@pytest.mark.parametrize("variable", ["HUB_OUTPUT", "HUB_LOG_LEVEL"])
+def test_a_variable_that_says_what_its_option_does_not_take(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "loud")
+    answer = run("--config", str(project), "runs", "list")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"hub: {variable} is loud; set it to one of ")
+
+
 def test_every_command_has_help_in_both_languages(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, (_, summary) in cli.COMMANDS.items():
         monkeypatch.setenv("HUB_LANG", "en")
