@@ -45,8 +45,8 @@ class Session:
     def check_environment(self) -> None:
         """ConfigError if a variable that stands for an option says what the option does not take."""
         for variable, known in (("HUB_OUTPUT", FORMATS), ("HUB_LOG_LEVEL", LEVELS)):
-            value = self.environment.variables.get(variable)
-            if value and value not in known:
+            value = self.environment.variables.get(variable, "")
+            if value and value.lower() not in known:
                 raise ConfigError(
                     "{variable} is {value}", variable=variable, value=value,
                     remedy="set it to one of {known}", known=", ".join(known),

@@ -41,8 +41,8 @@ class Environment:
         return self.variables.get("HUB_LOG", "").lower() == "json"
 
     def option(self, name: str) -> str | None:
-        """The environment twin of a global option: `output` is HUB_OUTPUT."""
-        return self.variables.get(PREFIX + name.upper().replace("-", "_")) or None
+        """The environment twin of a global option, in lower case: `output` is HUB_OUTPUT."""
+        return self.variables.get(PREFIX + name.upper().replace("-", "_"), "").lower() or None
 
 
 def override_paths(environment: Environment) -> dict[tuple[str, ...], tuple[str, str]]:

@@ -111,8 +111,10 @@ def test_shared_options_stand_before_or_after_the_command(run: Run, project: Pat
 
 def test_options_have_their_twin_in_the_environment(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_CONFIG", str(project))
-    monkeypatch.setenv("HUB_OUTPUT", "json")
+    monkeypatch.setenv("HUB_OUTPUT", "JSON")
+    monkeypatch.setenv("HUB_LOG_LEVEL", "INFO")
     assert "before" in run("upgrade").line
+    assert logging.getLogger().level == logging.INFO
 
 
 @pytest.mark.parametrize("variable", ["HUB_OUTPUT", "HUB_LOG_LEVEL"])
