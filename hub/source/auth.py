@@ -60,11 +60,7 @@ class ApiKey(Auth):
         self._name, self._value, self._place = name, prefix + clear(key), place
 
     def auth_flow(self, request: httpx.Request) -> Flow:
-        if self._place == "header":
-            request.headers[self._name] = self._value
-        else:
-            request.url = request.url.copy_set_param(self._name, self._value)
-        yield request
+        yield _carrying(request, self._place, self._name, self._value)
 
 
 class Basic(Auth):
@@ -208,7 +204,38 @@ class OAuth2ClientCredentials(TokenAuth):
         return request
 
 
-class SessionCookie(TokenAuth):
+class _Login(TokenAuth):
+    """A sign-in by posting a form. `checks` tell a refusal answered with HTTP 200, `message` where it says why."""
+
+    def __init__(
+        self,
+        login_url: str,
+        form: Mapping[str, Secret],
+        tokens: TokenStore,
+        *,
+        key: str,
+        checks: tuple[Check, ...],
+        message: tuple[str, ...] | str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._url, self._form = login_url, {field: clear(value) for field, value in form.items()}
+        credentials = (login_url, *(text for pair in self._form.items() for text in pair))
+        super().__init__(f"{httpx.URL(login_url).host}/{key}", credentials, tokens, now)
+        self._envelope = Envelope(checks=checks, message=message)
+
+    def _check(self, document: Document) -> None:
+        """RefusedError, in the source's words, unless the answer of a sign-in passes its checks."""
+        try:
+            self._envelope.check_values(document)
+        except EnvelopeError as exc:
+            raise RefusedError(
+                "the source refuses to sign us in: {said}",
+                said=self._envelope.said(document) or "-",
+                remedy="check user name and password",
+            ) from exc
+
+
+class SessionCookie(_Login):
     """A login form that answers with a cookie. A login page in place of data means: sign in again.
 
     `checks` tell a refused sign-in answered with HTTP 200; `name` the cookie to wait for (any, if empty).
@@ -226,9 +253,8 @@ class SessionCookie(TokenAuth):
         message: tuple[str, ...] | str = ("message", "msg"),
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        self._url, self._form, self._name = login_url, {field: clear(value) for field, value in form.items()}, name
-        super().__init__(f"{httpx.URL(login_url).host}/{key}", _posted(login_url, self._form), tokens, now)
-        self._envelope = Envelope(checks=checks, message=message)
+        super().__init__(login_url, form, tokens, key=key, checks=checks, message=message, now=now)
+        self._name = name
 
     def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         response = yield httpx.Request("POST", self._url, data=self._form)
@@ -236,7 +262,7 @@ class SessionCookie(TokenAuth):
         answer = answer_of(response)
         judge(answer, empty_on=(204,))
         if self._envelope.checks:
-            _signed_in(Document(utf8_body(answer.body)), self._envelope)
+            self._check(Document(utf8_body(answer.body)))
         # A login form often answers with a redirect to the first page, and the cookie comes with the redirect.
         texts = [text for one in (*response.history, response) for text in one.headers.get_list("set-cookie")]
         cookies = {
@@ -252,7 +278,7 @@ class SessionCookie(TokenAuth):
         return request
 
 
-class TokenLogin(TokenAuth):
+class TokenLogin(_Login):
     """User name and password posted as `form` (`carry`: as JSON or as a form), answered with a token in JSON.
 
     `token` is the dotted path of the token; `life` that of the seconds it lives, if the answer says so, else it is used
@@ -281,16 +307,14 @@ class TokenLogin(TokenAuth):
         message: tuple[str, ...] | str = ("message", "msg"),
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        self._url, self._form = login_url, {field: clear(value) for field, value in form.items()}
-        super().__init__(f"{httpx.URL(login_url).host}/{key}", _posted(login_url, self._form), tokens, now)
+        super().__init__(login_url, form, tokens, key=key, checks=checks, message=message, now=now)
         self._path, self._life, self._carry = token, life, carry
         self._name, self._prefix, self._place = name, prefix, place
-        self._envelope = Envelope(checks=checks, message=message)
 
     def fetch_token(self, old: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         body: dict[str, Any] = {"json": self._form} if self._carry == "json" else {"data": self._form}
         document = token_document((yield httpx.Request("POST", self._url, **body)))
-        _signed_in(document, self._envelope)
+        self._check(document)
         value = document.value(self._path)
         if not isinstance(value, str) or not value:
             raise RefusedError(
@@ -303,29 +327,16 @@ class TokenLogin(TokenAuth):
         return Token({"token": value}, None if seconds is None else self._in(seconds * 0.9))
 
     def apply(self, request: httpx.Request, token: Token) -> httpx.Request:
-        value = self._prefix + token.values["token"]
-        if self._place == "header":
-            request.headers[self._name] = value
-        else:
-            request.url = request.url.copy_set_param(self._name, value)
-        return request
+        return _carrying(request, self._place, self._name, self._prefix + token.values["token"])
 
 
-def _posted(login_url: str, form: Mapping[str, str]) -> tuple[str, ...]:
-    """The credentials of a sign-in by form."""
-    return (login_url, *(text for pair in form.items() for text in pair))
-
-
-def _signed_in(document: Document, envelope: Envelope) -> None:
-    """RefusedError, in the source's words, unless the answer of a sign-in passes its checks."""
-    try:
-        envelope.check_values(document)
-    except EnvelopeError as exc:
-        raise RefusedError(
-            "the source refuses to sign us in: {said}",
-            said=envelope.said(document) or "-",
-            remedy="check user name and password",
-        ) from exc
+def _carrying(request: httpx.Request, place: Literal["header", "query"], name: str, value: str) -> httpx.Request:
+    """The request with a key or token in a header or parameter."""
+    if place == "header":
+        request.headers[name] = value
+    else:
+        request.url = request.url.copy_set_param(name, value)
+    return request
 
 
 def _seconds(life: Any) -> float | None:
