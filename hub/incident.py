@@ -4,7 +4,7 @@
 """
 
 import hashlib
-import struct
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
@@ -204,10 +204,32 @@ class Incident(BaseModel):
     attachments: list[Attachment] = Field(default_factory=list, description="Files the source names.")
 
 
-_FIRST_17_BYTES = struct.Struct(">QQB15x").unpack
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-#: Base32 two digits at a time: ten bits of the hash are one look-up.
-_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256, b"?")
+#: Base32 writes five octets as eight digits (RFC 4648, section 6): the octets of which each digit has its bits, and how far to
+#: the left these are moved.
+_DIGITS = (
+    ((0, -3),), ((0, 2), (1, -6)), ((1, -1),), ((1, 4), (2, -4)), ((2, 1), (3, -7)), ((3, -2),), ((3, 3), (4, -5)), ((4, 0),),
+)  # fmt: skip
+_HASHED = 20
+_WRITTEN = _HASHED * 8 // 5
+
+
+def _moved(left: int) -> bytes:
+    """A table for `translate`: the five bits of a digit that stand in each octet."""
+    return bytes(((octet << (8 + left)) >> 8) & 31 for octet in range(256))
+
+
+_MOVED = {left: _moved(left) for digit in _DIGITS for _, left in digit}
+
+
+def _base32(octets: bytes) -> str:
+    """In lower case. Octet by octet of many hashes at once: a fifth of what it takes hash by hash."""
+    columns = [octets[place::5] for place in range(5)]
+    digits = bytearray(len(octets) // 5 * 8)
+    for place, parts in enumerate(_DIGITS):
+        found = [columns[octet].translate(_MOVED[left]) for octet, left in parts]
+        digits[place::8] = sum(int.from_bytes(part, "big") for part in found).to_bytes(len(found[0]), "big")
+    return digits.translate(_ALPHABET).decode()
 
 
 class IncidentIds:
@@ -219,20 +241,17 @@ class IncidentIds:
     def __init__(self, source_key: str, stream: str) -> None:
         self._begun = hashlib.sha256(msgspec.json.encode([source_key, stream])[:-1] + b",")
 
-    def of(self, native_id: str) -> str:
-        """The stable id of a record. `native_id` is JSON text: a string with its quotes, a number, or an array."""
-        digest = self._begun.copy()
-        digest.update(f"{native_id}]".encode())
-        high, low, last = _FIRST_17_BYTES(digest.digest())
-        pairs = _PAIRS
-        return (
-            f"inc_{pairs[high >> 54]}{pairs[high >> 44 & 1023]}{pairs[high >> 34 & 1023]}{pairs[high >> 24 & 1023]}"
-            f"{pairs[high >> 14 & 1023]}{pairs[high >> 4 & 1023]}{pairs[(high & 15) << 6 | low >> 58]}"
-            f"{pairs[low >> 48 & 1023]}{pairs[low >> 38 & 1023]}{pairs[low >> 28 & 1023]}{pairs[low >> 18 & 1023]}"
-            f"{pairs[low >> 8 & 1023]}{pairs[(low & 255) << 2 | last >> 6]}"
-        )
+    def of(self, native_ids: Iterable[str]) -> list[str]:
+        """The stable ids of records. A native id is JSON text: a string with its quotes, a number, or an array."""
+        hashes = []
+        for native_id in native_ids:
+            digest = self._begun.copy()
+            digest.update(f"{native_id}]".encode())
+            hashes.append(digest.digest()[:_HASHED])
+        text = _base32(b"".join(hashes))
+        return [f"inc_{text[begin : begin + 26]}" for begin in range(0, len(text), _WRITTEN)]
 
 
 def incident_id(source_key: str, stream: str, native_id: str) -> str:
     """The stable id of one record; see `IncidentIds`."""
-    return IncidentIds(source_key, stream).of(native_id)
+    return IncidentIds(source_key, stream).of([native_id])[0]

@@ -25,7 +25,7 @@ class Decider:
 
     def __init__(self, store: Store, job: StreamJob, run: str, mark: int = 0) -> None:
         self._store, self._job, self._run, self._mark = store, job, run, mark
-        self._identity = IncidentIds(job.key, job.stream.name).of
+        self._ids = IncidentIds(job.key, job.stream.name)
         self._waiting = {
             entry.native_id
             for entry in list_quarantine(store, source=job.key, stream=job.stream.name)
@@ -100,6 +100,8 @@ class Decider:
                     draft.current[head.native_id] = Current(
                         head, found.id, item.row, item.revision, item.raw_hash, None, item.deletion, found.list_hash, item, -1
                     )  # fmt: skip
+        new = [head.native_id for head in heads if head.native_id not in draft.current]
+        draft.ids = dict(zip(new, self._ids.of(new), strict=True))
         for slot, record in looked_at:
             self._one(draft, prepared.page, slot, record, stale, history)
 
@@ -162,7 +164,7 @@ class Decider:
                 self._set_aside(draft, record, str(mapped))
             return None
         if record.gaps:
-            sample = current.id if current is not None else self._identity(head.native_id)
+            sample = current.id if current is not None else draft.ids[head.native_id]
             for gap in record.gaps:
                 count, first = draft.gaps.get(gap, (0, sample))
                 draft.gaps[gap] = (count + 1, first)
@@ -218,7 +220,7 @@ class Decider:
 
     def _insert(self, draft: Draft, record: Record, head: Head, mapped: Mapped, slot: int) -> None:
         index = draft.keep(record.raw, mapped.people)
-        identity = self._identity(head.native_id)
+        identity = draft.ids[head.native_id]
         deletion = "source" if head.withdrawn else None
         draft.current[head.native_id] = Current(
             head, identity, mapped.row, 1, record.raw_hash, index, deletion, record.listed, None, slot, False

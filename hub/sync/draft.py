@@ -53,11 +53,13 @@ class Current(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Draft:
-    """What a page will write, as far as it is decided. `unmoved`: the raw page of each living record that it shows as it is."""
+    """What a page will write, as far as it is decided. `ids`: of records that are not stored yet, by native id; `unmoved`: the
+    raw page of each living record that it shows as it is."""
 
     counts: Counts = field(default_factory=Counts)
     slices: list[bytes] = field(default_factory=list)
     people: list[list[PersonRecord]] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
     current: dict[str, Current] = field(default_factory=dict)
     old: list[OldVersion] = field(default_factory=list)
     stale: list[StaleVersion] = field(default_factory=list)
