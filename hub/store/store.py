@@ -2,10 +2,10 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ sqlite3.register_adapter(type(None), {None: None}.__getitem__)
 sqlite3.register_adapter(bytes, bytes)
 
 
+_ALL, _FIRST = methodcaller("fetchall"), methodcaller("fetchone")
+#: PostgreSQL collects up to a thousand rows before it writes them, and to note one it walks along all that it holds.
+_COPIED_AT_ONCE = 250
+
+
 class ConflictError(StoreError):
     """Another writer touched the same rows between reading and writing; the page is prepared once more."""
 
@@ -37,6 +42,7 @@ class Transaction:
         self._connection = connection
         self._percent = connection.dialect.name == "postgresql"
         self.dialect = connection.dialect.name
+        self._driver_error: type[Exception] = connection.dialect.loaded_dbapi.Error
 
     @property
     def connection(self) -> Connection:
@@ -107,25 +113,33 @@ class Transaction:
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         try:
-            with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-                copy.set_types(types)
-                for row in rows:
-                    copy.write_row(row)
+            for begin in range(0, len(rows), _COPIED_AT_ONCE):
+                with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+                    copy.set_types(types)
+                    for row in rows[begin : begin + _COPIED_AT_ONCE]:
+                        copy.write_row(row)
         except psycopg.errors.UniqueViolation as error:
             raise ConflictError("the store refused a row that another writer had just stored") from error
         except psycopg.Error as error:
             raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
 
     def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Every row, as the driver makes them: SQLAlchemy's own rows cost as much again."""
-        result = self._connection.exec_driver_sql(self._text(statement), tuple(parameters))
-        rows = list(result.cursor.fetchall())
-        result.close()
-        return rows
+        """Every row."""
+        return list(self._fetched(statement, parameters, _ALL))
 
     def one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row, or None."""
-        return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).fetchone()
+        return self._fetched(statement, parameters, _FIRST)
+
+    def _fetched(self, statement: str, parameters: Sequence[Any], fetch: Callable[[Any], Any]) -> Any:
+        """What the driver itself fetches: SQLAlchemy's own rows cost as much again."""
+        result = self._connection.exec_driver_sql(self._text(statement), tuple(parameters))
+        try:
+            return fetch(result.cursor)
+        except self._driver_error as error:
+            raise DBAPIError.instance(statement, None, error, self._driver_error, hide_parameters=True) from error
+        finally:
+            result.close()
 
     def stream(self, statement: str, parameters: Sequence[Any] = (), size: int = 10_000) -> Iterator[Sequence[Any]]:
         """Batches of rows without holding them all."""
