@@ -4,7 +4,7 @@ The generated function is what runs for every record; the same parts, called one
 raises. So there is one meaning, not a fast one and a slow one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -13,14 +13,13 @@ import msgspec
 
 from hub.errors import MappingError
 from hub.incident import Flag, Status
-from hub.mapping.codes import CodeTable
 from hub.mapping.columns import INSTANTS, MAPPED_COLUMNS
-from hub.mapping.definition import FieldSpec, FlagSpec, MappingFile, SubjectSpec
-from hub.mapping.generated import QUICK_TEXT, Scope, access
-from hub.mapping.instants import Instant, zone_named
+from hub.mapping.definition import FieldSpec, FlagSpec, SubjectSpec
+from hub.mapping.expressions import Expressions
+from hub.mapping.generated import QUICK_TEXT, access
+from hub.mapping.instants import zone_named
 from hub.mapping.lists import list_function, people_function
 from hub.mapping.position import position_reader
-from hub.mapping.record import Tree
 from hub.mapping.transforms import (
     amount_reader,
     code_reader,
@@ -30,7 +29,7 @@ from hub.mapping.transforms import (
     text_of,
     titles_reader,
 )
-from hub.mapping.values import BadValueError, Leaf, Notes
+from hub.mapping.values import Leaf
 
 __all__ = ["Compiler", "Part"]
 
@@ -64,28 +63,12 @@ def _joined_titles(items: list[str]) -> str | None:
     return "；".join(items) or None
 
 
-class Compiler:
-    """Builds the parts of one mapping; `notes` is where they leave flags, people and gaps while a record is mapped."""
-
-    def __init__(
-        self,
-        file: MappingFile,
-        tables: Mapping[str, CodeTable],
-        transforms: Mapping[str, Callable[[Leaf], Leaf]],
-        notes: Notes,
-        zone: str = "",
-    ) -> None:
-        self.file = file
-        self.tables = tables
-        self.transforms = transforms
-        self.notes = notes
-        self.zone = zone or file.zone
-        self.tree = Tree()
-        self.scope = Scope()
-        self._parts: list[Part] = []
+class Compiler(Expressions):
+    """Builds the parts of one mapping."""
 
     def parts(self) -> list[Part]:
         """Every part, in an order in which flags come last. MappingError for unknown tables and transforms."""
+        self._parts: list[Part] = []
         file = self.file
         for name, spec in file.fields.items():
             self._field(name, spec)
@@ -117,69 +100,6 @@ class Compiler:
         values = [told.get(name, "None") for name in MAPPED_COLUMNS]
         lines = [line for part in parts for line in part.lines]
         return self.scope.function("record, flags", [*lines, f"return ({', '.join(values)})"])
-
-    def table(self, name: str) -> CodeTable:
-        try:
-            return self.tables[name]
-        except KeyError:
-            raise MappingError(
-                "unknown code table {table}", table=name, remedy="add {table}.csv to a codes folder"
-            ) from None
-
-    def instant(self, spec: FieldSpec) -> Instant:
-        return Instant(spec.zone or self.zone, spec.format or self.file.time_format, self.notes)
-
-    def expression(self, spec: FieldSpec, tree: Tree | None = None, root: str = "record") -> str:
-        """What reads the one value that counts of `spec.path` or `spec.join`, where `root` is of the tree's shape."""
-        tree = self.tree if tree is None else tree
-        for path in spec.paths:
-            tree.add(path, optional=spec.optional)
-        if not spec.path and not spec.join and not spec.transform:
-            return self.scope.bind(spec.const[: spec.cut] if spec.const and spec.cut else spec.const)
-        leaves = [access(tree, path, root) for path in spec.path or spec.join]
-        choose = self._choice(spec)
-        return leaves[0] if choose is None else f"{self.scope.bind(choose)}({', '.join(leaves)})"
-
-    def _choice(self, spec: FieldSpec) -> Callable[..., Leaf] | None:
-        """A function from the leaves to the value; None where there is one leaf and it is the value."""
-        if spec.join:
-            pads = spec.pad or (0,) * len(spec.join)
-
-            def joined(*leaves: Leaf) -> Leaf:
-                if any(leaf is None or leaf == "" for leaf in leaves):
-                    return None
-                return "".join(str(leaf).zfill(pad) for leaf, pad in zip(leaves, pads, strict=True))
-
-            return joined
-        constant, cut = spec.const, spec.cut
-        transform = self._transform(spec.transform) if spec.transform else None
-        if len(spec.path) == 1 and constant is None and cut is None and transform is None:
-            return None
-
-        def chosen(*leaves: Leaf) -> Leaf:
-            value: Leaf = next((leaf for leaf in leaves if leaf is not None and leaf != ""), constant)
-            if transform is not None:
-                value = transform(value)
-            return value[:cut] if cut and isinstance(value, str) else value
-
-        return chosen
-
-    def _transform(self, name: str) -> Callable[[Leaf], Leaf]:
-        function = self.transforms.get(name)
-        if function is None:
-            raise MappingError("unknown transform {name}", name=name, remedy="install the plugin that provides it")
-
-        def guarded(value: Leaf) -> Leaf:
-            try:
-                found = function(value)
-            except Exception as error:
-                # A plugin's own code: whatever it stumbles over is the record's fault and stops nothing else.
-                raise BadValueError(f"transform {name} refused it ({type(error).__name__})") from None
-            if not isinstance(found, Leaf | None):
-                raise BadValueError(f"transform {name} gave no single value")
-            return found
-
-        return guarded
 
     def _field(self, name: str, spec: FieldSpec) -> None:
         if name == "status" and not spec.codes and (spec.path or spec.join or spec.const not in set(Status)):

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Collection
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from hub.incident import ATTACHMENT_KINDS, Flag, Status
 from hub.mapping.definition import EachSpec, FieldSpec, PeopleSpec
+from hub.mapping.expressions import Expressions
 from hub.mapping.generated import QUICK_TEXT, access
 from hub.mapping.record import Tree
 from hub.mapping.transforms import bad_id_number, code_reader, text_of
 from hub.mapping.values import BadValueError, PersonRecord
-
-if TYPE_CHECKING:
-    from hub.mapping.compile import Compiler
 
 __all__ = ["list_function", "people_function"]
 
@@ -33,42 +31,42 @@ _WHOLE_SECONDS = 20
 _encode = msgspec.json.Encoder().encode
 
 
-def people_function(compiler: "Compiler", spec: PeopleSpec) -> Callable[[Any], None]:
+def people_function(shared: Expressions, spec: PeopleSpec) -> Callable[[Any], None]:
     """Notes every person of a record (or of a list in it) for the person table."""
-    notes = compiler.notes
+    notes = shared.notes
 
     def note(person: PersonRecord) -> None:
         if "id_number" in person and bad_id_number(person["id_number"]):
             notes.flags.append(Flag.BAD_ID_NUMBER)
         notes.people.append(person)
 
-    tree, loop = _elements(compiler, spec.each, None, False)
+    tree, loop = _elements(shared, spec.each, None, False)
     specs = {key: item for key in _PERSON_KEYS if (item := getattr(spec, key)) is not None}
     lines = [
-        *_nature(compiler, tree, spec, "in"),
-        f'found = {{"role": {compiler.scope.bind(spec.role)}}}',
-        *[line for key, item in specs.items() for line in _person_key(compiler, tree, key, item)],
-        f"if len(found) > 1: {compiler.scope.bind(note)}(found)",
+        *_nature(shared, tree, spec, "in"),
+        f'found = {{"role": {shared.scope.bind(spec.role)}}}',
+        *[line for key, item in specs.items() for line in _person_key(shared, tree, key, item)],
+        f"if len(found) > 1: {shared.scope.bind(note)}(found)",
     ]
-    return compiler.scope.function("record", [loop, *(f"    {line}" for line in lines)])
+    return shared.scope.function("record", [loop, *(f"    {line}" for line in lines)])
 
 
-def list_function(compiler: "Compiler", target: str, specs: tuple[EachSpec, ...]) -> Callable[[Any], str | None]:
+def list_function(shared: Expressions, target: str, specs: tuple[EachSpec, ...]) -> Callable[[Any], str | None]:
     """A function from the whole record to the JSON text of one list, because several specs may add to it."""
-    scope, lines = compiler.scope, ["items = []"]
+    scope, lines = shared.scope, ["items = []"]
     for spec in specs:
-        tree, loop = _elements(compiler, spec.each, spec.split, spec.optional)
+        tree, loop = _elements(shared, spec.each, spec.split, spec.optional)
         fixed = {key: item.const for key, item in spec.values.items() if item.const is not None and not item.path}
         read = {key: item for key, item in spec.values.items() if key not in fixed}
         useful = " or ".join(f"its_{key} is not None" for key in _NEEDED[target] if key in read)
         item = scope.bind(_item_type((*fixed, *read), target))
         values = ", ".join([*map(scope.bind, fixed.values()), *(f"its_{key}" for key in read)])
         own = [
-            *_nature(compiler, tree, spec, "not in"),
+            *_nature(shared, tree, spec, "not in"),
             *[
                 line
                 for key, item in read.items()
-                for line in _key(compiler, tree, key, item, f"its_{key}", instants=True)
+                for line in _key(shared, tree, key, item, f"its_{key}", instants=True)
             ],
             f"if {useful or False}: items.append({item}({values}))",
         ]
@@ -100,28 +98,28 @@ def _oldest_first(steps: list[Any]) -> list[Any]:
     return steps
 
 
-def _key(compiler: "Compiler", tree: Tree, key: str, spec: FieldSpec, target: str, *, instants: bool) -> list[str]:
+def _key(shared: Expressions, tree: Tree, key: str, spec: FieldSpec, target: str, *, instants: bool) -> list[str]:
     """Lines that set `target` to one value of an element."""
-    scope = compiler.scope
-    value = "element" if spec.path == (".",) else compiler.expression(spec, tree, "element")
+    scope = shared.scope
+    value = "element" if spec.path == (".",) else shared.expression(spec, tree, "element")
     if spec.codes:
-        return scope.read(target, [value], _coded(compiler, key, spec.codes))
+        return scope.read(target, [value], _coded(shared, key, spec.codes))
     if instants and key in _INSTANT_KEYS:
-        instant = compiler.instant(spec)
+        instant = shared.instant(spec)
         return scope.read(target, [value], instant.read_iso, instant.quick_iso(scope))
     return scope.read(target, [value], text_of, QUICK_TEXT)
 
 
-def _person_key(compiler: "Compiler", tree: Tree, key: str, spec: FieldSpec) -> list[str]:
-    lines = _key(compiler, tree, key, spec, "value", instants=False)
+def _person_key(shared: Expressions, tree: Tree, key: str, spec: FieldSpec) -> list[str]:
+    lines = _key(shared, tree, key, spec, "value", instants=False)
     return [*lines, f"if value is not None: found[{key!r}] = value"]
 
 
-def _coded(compiler: "Compiler", key: str, codes: str) -> Callable[[Any], str | None]:
-    table = compiler.table(codes)
+def _coded(shared: Expressions, key: str, codes: str) -> Callable[[Any], str | None]:
+    table = shared.table(codes)
     if key in _HUB_CODED:
         table.only_into(_HUB_CODED[key])
-    coded = code_reader(table, None, compiler.notes)
+    coded = code_reader(table, None, shared.notes)
 
     def read(value: Any) -> str | None:
         hub_code, source_code, title = coded(value)
@@ -130,23 +128,23 @@ def _coded(compiler: "Compiler", key: str, codes: str) -> Callable[[Any], str | 
     return read
 
 
-def _nature(compiler: "Compiler", tree: Tree, spec: EachSpec | PeopleSpec, skip: str) -> list[str]:
+def _nature(shared: Expressions, tree: Tree, spec: EachSpec | PeopleSpec, skip: str) -> list[str]:
     """Lines that leave out elements: organisations where people are wanted, and the other way round."""
     if spec.nature is None:
         return []
-    nature = compiler.expression(spec.nature, tree, "element")
-    scope = compiler.scope
+    nature = shared.expression(spec.nature, tree, "element")
+    scope = shared.scope
     return [
         *scope.read("value", [nature], text_of, QUICK_TEXT),
         f"if value {skip} {scope.bind(frozenset(spec.organization))}: continue",
     ]
 
 
-def _elements(compiler: "Compiler", each: str | None, separator: str | None, optional: bool) -> tuple[Tree, str]:
+def _elements(shared: Expressions, each: str | None, separator: str | None, optional: bool) -> tuple[Tree, str]:
     """Where an element's own paths go in the tree, and the line that walks the elements."""
     if not each:
-        return compiler.tree, "for element in (record,):"
-    node = compiler.tree.add(each, each=not separator, optional=optional)
+        return shared.tree, "for element in (record,):"
+    node = shared.tree.add(each, each=not separator, optional=optional)
 
     def elements(found: Any) -> Any:
         if found is None or found == "":
@@ -157,8 +155,8 @@ def _elements(compiler: "Compiler", each: str | None, separator: str | None, opt
             raise BadValueError("a list was expected")
         return found
 
-    found = access(compiler.tree, each, "record")
+    found = access(shared.tree, each, "record")
     return (
         node,
-        f"for element in found if (found := {found}).__class__ is list else {compiler.scope.bind(elements)}(found):",
+        f"for element in found if (found := {found}).__class__ is list else {shared.scope.bind(elements)}(found):",
     )

@@ -16,10 +16,12 @@ from hub.errors import (
     RefusedError,
     TokenExpiredError,
     UnavailableError,
+    UnreadablePageError,
 )
 from hub.source.document import PARSE_ERRORS, Document, Shape, steps, utf8_body
 from hub.source.rows import STAND_IN, Known, KnownText, RowsText, TextRows, decode_rows, ends_of
 from hub.source.said import quiet, quiet_code
+from hub.source.scanner import NoBoundariesError, rows_apart, tolerant_document
 from hub.source.stream import RawRow
 
 __all__ = ["Check", "Envelope", "ErrorKind", "Opened", "Split", "source_error"]
@@ -143,9 +145,17 @@ class Envelope:
             raise document.unreadable(self.rows) from exc
 
     def scan(self, body: bytes) -> Split:
-        from hub.source.scanner import scan_json
-
-        return scan_json(body, self)
+        try:
+            document = tolerant_document(body, self.encoding)
+            self.check_values(document)
+            rows, bad = rows_apart(b"[]" if self.no_rows(document) else document.payload(self.rows))
+        except NoBoundariesError:
+            raise UnreadablePageError(
+                "the rows of the answer cannot be told apart at {path}",
+                path=self.rows or "its top",
+                remedy="see the answer with hub preview; the cursor stays where it was",
+            ) from None
+        return Split(rows, self.total_of(document), bad, document)
 
     def record(self, body: bytes) -> bytes:
         """The value at `rows`; out of an array with one element, that element."""

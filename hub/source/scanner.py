@@ -7,7 +7,7 @@ strings still show where rows begin and end; only what is wrong inside one row i
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,10 +15,7 @@ from hub.errors import UnreadablePageError
 from hub.source.document import Document, steps, utf8_body
 from hub.source.stream import RawRow
 
-if TYPE_CHECKING:
-    from hub.source.envelope import Envelope, Split
-
-__all__ = ["TolerantDocument", "elements", "judge", "scan_json"]
+__all__ = ["NoBoundariesError", "TolerantDocument", "elements", "judge", "rows_apart", "tolerant_document"]
 
 #: A string, a bracket or a comma; a lone quote is a string that never ends. Possessive: no backtracking on long
 #: strings.
@@ -31,7 +28,7 @@ _skip = msgspec.json.Decoder(msgspec.Raw)
 
 
 class NoBoundariesError(ValueError):
-    """Brackets or strings do not close: where a row ends cannot be known. Never leaves this file."""
+    """Brackets or strings do not close: where a row ends cannot be known."""
 
 
 def elements(text: bytes) -> Iterator[bytes]:
@@ -111,40 +108,33 @@ class TolerantDocument(Document):
         """Nothing to hold against it: it is known to be no strict JSON."""
 
 
-def scan_json(body: bytes, envelope: "Envelope") -> "Split":
-    """Rows by their edges: what a strict parser reads stays a row, the rest is `bad`. UnreadablePageError without
-    edges."""
-    from hub.source.envelope import Split
-
-    document = TolerantDocument(_readable(body, envelope.encoding))
-    if _behind(document.text)[:1] in _OPENERS:
+def tolerant_document(body: bytes, encoding: str) -> TolerantDocument:
+    """An answer that no strict parser takes. NoBoundariesError if it does not begin like one, UnreadablePageError if another
+    document follows it."""
+    text = _readable(body, encoding)
+    if _behind(text)[:1] in _OPENERS:
         # Most likely the source failed half-way and said so, behind rows it had begun to send.
         raise UnreadablePageError(
             "a second document follows the answer",
             remedy="see the answer with hub preview; the cursor stays where it was",
         )  # fmt: skip
-    try:
-        if document.text.lstrip()[:1] not in _OPENERS:
-            raise NoBoundariesError
-        envelope.check_values(document)
-        raw = b"[]" if envelope.no_rows(document) else document.payload(envelope.rows)
-        pieces = list(elements(raw)) if raw is not None and raw.startswith(b"[") else None
-    except NoBoundariesError:
-        pieces = None
-    if pieces is None:
-        raise UnreadablePageError(
-            "the rows of the answer cannot be told apart at {path}",
-            path=envelope.rows or "its top",
-            remedy="see the answer with hub preview; the cursor stays where it was",
-        )
+    if text.lstrip()[:1] not in _OPENERS:
+        raise NoBoundariesError
+    return TolerantDocument(text)
+
+
+def rows_apart(array: bytes | None) -> tuple[list[bytes], tuple[RawRow, ...]]:
+    """The rows of an array by their edges: those a strict parser reads, and the bad ones. NoBoundariesError without an array."""
+    if array is None or not array.startswith(b"["):
+        raise NoBoundariesError
     rows, bad = [], []
-    for piece in pieces:
+    for piece in elements(array):
         reason = judge(piece)
         if reason:
             bad.append(RawRow(piece, reason))
         else:
             rows.append(piece)
-    return Split(rows, envelope.total_of(document), tuple(bad), document)
+    return rows, tuple(bad)
 
 
 def _behind(text: bytes) -> bytes:
