@@ -21,7 +21,7 @@ __all__ = ["command"]
     metavar="N",
     help="About how many records in all systems together.",
 )
-@click.option("--until", metavar="WHEN", help="The city's clock at the start (ISO 8601); default now.")
+@click.option("--until", metavar="WHEN", help="Where the city's clock stands still (ISO 8601), and all with it.")
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -32,5 +32,6 @@ __all__ = ["command"]
 )
 @click.option("--system", "systems", type=click.Choice(SYSTEMS), multiple=True, help="Only this one; may be repeated.")
 def command(seed: int, scale: int, until: str | None, directory: Path, systems: tuple[str, ...]) -> None:
-    """Serve stand-ins of all upstream systems until stopped; the first line of output says where, as JSON."""
+    """Serve stand-ins of all upstream systems until stopped; the first line of output says where, as JSON. The city lives on:
+    every ten minutes records come, go on and go."""
     serve_forever(seed, scale, until, directory, systems or None)

@@ -64,6 +64,32 @@ def test_nothing_is_dated_in_the_quiet_time_before_the_clock() -> None:
         city.tick()
 
 
+@pytest.mark.parametrize("pause", [20, 21, 599, 600, 8 * 3600])
+def test_a_living_city_moves_every_ten_minutes_and_dates_nothing_before_what_was_seen(pause: int) -> None:
+    city = City(1, 600, UNTIL)
+    shelf = city.shelves["hotline_8890.work_orders"]
+    for _ in range(4):
+        begun = city.clock.now
+        seen, count = city.clock.latest, len(shelf.records)
+        while not city.live_until(city.clock.now + pause):
+            seen = city.clock.latest
+            assert len(shelf.records) == count
+        assert city.clock.now - begun >= 600
+        assert len(shelf.records) > count
+        moved = [record.last.at for record in shelf.records if record.last.at > seen]
+        assert moved
+        assert max(moved) <= city.clock.latest
+        on_time = [record for record in shelf.records[count:] if record.reported > seen]
+        assert len(shelf.records) - count - len(on_time) <= 1, "one may come late"
+
+
+def test_a_living_city_does_not_go_back() -> None:
+    city = City(1, 60, UNTIL)
+    assert not city.live_until(UNTIL - 3600)
+    assert not city.live_until(UNTIL + 19)
+    assert city.clock.now == UNTIL + 19
+
+
 def test_times_of_a_record_never_run_backwards() -> None:
     city = City(1, 600, UNTIL)
     city.tick(4)

@@ -23,6 +23,7 @@ _STEP_S = (600, 1800, 7200, 14400, 43200, 86400, 172800)
 #: Of 100 records, how many share the report time of the one before.
 _SAME_TIME_PERCENT = 12
 _WITHDRAWN_PERCENT = 2
+_SHORTEST_STEP_S = 20
 
 
 class City:
@@ -46,6 +47,7 @@ class City:
         self.events: list[Event] = []
         self._numbers: dict[tuple[str, str], str] = {}  # (stream, event) → native id
         self.ticks = 0
+        self._moved_at = until
         self._found(sizes(scale, weights))
 
     def streams(self, system: str) -> Iterable[Shelf]:
@@ -140,12 +142,26 @@ class City:
     def tick(self, steps: int = 1) -> None:
         """Each step: ten minutes pass; in every stream in use records are added, go on, are amended or withdrawn."""
         for _ in range(steps):
-            before = self.clock.now
-            self.clock.advance(TICK_S)
-            self.ticks += 1
-            for shelf in self.shelves.values():
-                if shelf.records:
-                    self._move(shelf, before)
+            self._step(TICK_S)
+
+    def live_until(self, instant: int) -> bool:
+        """Time passes up to an instant. Whether the records moved, which they do ten minutes after they last did; the call that
+        moves them lets 20 s pass or more, because nothing is dated before what a reader may have seen."""
+        passed = instant - self.clock.now
+        if passed < _SHORTEST_STEP_S or instant - self._moved_at < TICK_S:
+            self.clock.advance(max(0, passed))
+            return False
+        self._step(passed)
+        return True
+
+    def _step(self, seconds: int) -> None:
+        before = self.clock.now
+        self.clock.advance(seconds)
+        self.ticks += 1
+        self._moved_at = self.clock.now
+        for shelf in self.shelves.values():
+            if shelf.records:
+                self._move(shelf, before)
 
     def _move(self, shelf: Shelf, before: int) -> None:
         rng = self.rng

@@ -15,7 +15,7 @@ QUIET_S = 180
 
 
 class CityClock:
-    """Stands still until somebody moves it: the same steps give the same bytes."""
+    """Goes by nobody's but its mover's will: the same steps give the same bytes."""
 
     def __init__(self, now: int) -> None:
         self.now = now

@@ -118,8 +118,17 @@ class Sandbox:
         """Let the city move `steps` times ten minutes."""
         with self.lock:
             self.city.tick(steps)
-            for port in self._ports.values():
-                port.system.moved()
+            self._moved()
+
+    def live_until(self, instant: int) -> None:
+        """Let the city live on to an instant (epoch seconds), moving every ten minutes."""
+        with self.lock:
+            if self.city.live_until(instant):
+                self._moved()
+
+    def _moved(self) -> None:
+        for port in self._ports.values():
+            port.system.moved()
 
     def advance(self, seconds: int) -> None:
         """Let time pass without anything happening."""

@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from time import time
 from typing import Any
 
 from hub.testing.sandbox.clock import SHANGHAI
 from hub.testing.sandbox.sandbox import Sandbox
+
+_STEP_S = 20.0
 
 
 def serve_forever(
@@ -23,13 +26,15 @@ def serve_forever(
     weights: Mapping[str, float] | None = None,
     ports: Mapping[str, int] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; call it in the main thread. Prints addresses and where the credentials stand."""
+    """Serve until SIGTERM or SIGINT; call it in the main thread. Prints addresses and where the credentials stand. A city without
+    `until` lives on with the machine's clock."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with Sandbox(seed, scale, until, directory, systems, weights, ports) as sandbox:
         print(json.dumps(announcement(sandbox), ensure_ascii=False), flush=True)
-        stopped.wait()
+        while not stopped.wait(_STEP_S if until is None else None):
+            sandbox.live_until(int(time()))
 
 
 def announcement(sandbox: Sandbox) -> dict[str, Any]:
