@@ -1,18 +1,19 @@
 """Times, places and money: from what sources write to what the store keeps."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.cn import ric
 
 from hub.errors import MappingError
 from hub.incident import Flag
 from hub.mapping.generated import Scope
 from hub.mapping.instants import Instant, iso_utc
 from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
-from hub.mapping.transforms import amount_reader, region_reader, subject_reader, text_of
+from hub.mapping.transforms import amount_reader, bad_id_number, region_reader, subject_reader, text_of
 from hub.mapping.values import BadValueError, Notes
 
 CHINA = (72.0, 15.0, 138.0, 56.0)
@@ -235,6 +236,36 @@ def test_an_id_number_gets_into_no_incident_however_it_is_written(code: str, fla
     assert subject_reader(frozenset(), notes)("测试甲", code) == ("person", None, None)
     assert notes.people == [{"role": "subject", "name": "测试甲", "id_number": code}]
     assert notes.flags == flags
+
+
+@pytest.mark.parametrize(
+    ("number", "bad"),
+    [
+        ("330702196001011233", False),  # older than the district's code
+        ("330702199001011237", False),
+        ("933156198001011233", False),  # a foreigner's
+        ("330702199002301236", True),  # no such day
+        ("330702199001011238", True),
+        ("33070219900101123", True),
+        ("3307021990010112377", True),
+        ("33070219900101123A", True),
+        ("330702900101123", False),
+        ("", True),
+    ],
+)
+def test_an_id_number_is_judged_by_its_shape_day_and_check_digit(number: str, bad: bool) -> None:
+    assert bad_id_number(number) is bad
+
+
+@given(st.dates(date(1900, 1, 1), date(2099, 12, 31)), st.integers(100_000, 999_999), st.integers(0, 999))
+def test_one_wrong_digit_of_an_id_number_is_noticed(birth: date, region: int, order: int) -> None:
+    body = f"{region}{birth:%Y%m%d}{order:03d}"
+    number = body + ric.calc_check_digit(body + "0")
+    assert not bad_id_number(number)
+    assert not bad_id_number(number.lower())
+    for place in range(17):
+        wrong = str((int(number[place]) + 1) % 10)
+        assert bad_id_number(number[:place] + wrong + number[place + 1 :])
 
 
 @pytest.mark.parametrize("code", ["91330702MA28D0000X", "330702600012345", "12330702-1", "330702199013011237"])
