@@ -58,7 +58,7 @@ class Instant:
         if value is None or value == "":
             return None
         if self._hours is not None and value.__class__ is str:
-            self._hours.learn(str(value)[:13])
+            self._hours.learn(str(value))
         return _plausible(self._value(value), self._notes)
 
     def read_iso(self, value: Leaf) -> str | None:
@@ -104,8 +104,9 @@ class _Hours:
         self.began: dict[str, int] = {}
         self.shown: dict[str, str] = {}
 
-    def learn(self, hour: str) -> None:
-        if hour in self.began or not _HOUR.fullmatch(hour):
+    def learn(self, text: str) -> None:
+        hour = text[:13]
+        if hour[10:11] != " " or hour in self.began or not _HOUR.fullmatch(hour):
             return
         try:
             ms, ambiguous = _in_zone(datetime.fromisoformat(hour), self._zone)
@@ -186,4 +187,5 @@ def _in_zone(local: datetime, zone: ZoneInfo) -> tuple[int, bool]:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    passed = moment - _EPOCH
+    return passed.days * 86_400_000 + passed.seconds * 1000 + passed.microseconds // 1000
