@@ -2,9 +2,10 @@
 
 import json
 import logging
-import re
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from urllib.parse import quote, quote_plus
 
 from hub.errors import HubError, traceback_of
@@ -14,44 +15,61 @@ __all__ = ["RedactingFormatter", "Redactor", "redactor"]
 MASK = "***"
 #: A shorter value is not looked for: it would be found inside ordinary words and numbers and make every log unreadable.
 SHORTEST = 4
+#: One in use, one that another thread has still in hand, and one to spare.
+_TOKENS_KNOWN = 3
 
 
 class Redactor:
     """The secret values known so far. Threads may add while others redact."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
-        self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._lasting: set[str] = set()
+        self._tokens: dict[str, deque[frozenset[str]]] = {}
+        self._longest_first: list[str] = []
         self._lock = threading.Lock()
 
     def add(self, values: Iterable[str]) -> None:
         """Learn secret values, also in the forms they take in a URL, in JSON, in a traceback and, for several lines,
         line by line."""
         with self._lock:
-            new = set(values) - self._known
-            if not new:
-                return
-            self._known |= new
-            for value in new:
-                forms = {value, value.strip(), quote(value, safe=""), quote_plus(value), *value.splitlines()}
-                forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
-                self._values.update(form for form in forms if len(form) >= SHORTEST)
-            # Longest first: a secret that begins with another one must not leave its tail readable.
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+            new = set(values) - self._lasting
+            if new:
+                self._lasting |= new
+                self._learn()
+
+    def add_token(self, account: str, values: Iterable[str]) -> None:
+        """Learn what a source hands out for a while. The newest few of an account are known: in months there are thousands."""
+        token = frozenset(values)
+        with self._lock:
+            newest = self._tokens.setdefault(account, deque(maxlen=_TOKENS_KNOWN))
+            if token not in newest:
+                newest.append(token)
+                self._learn()
 
     def forget(self) -> None:
         """Know no secret any more: for a process that begins with other settings."""
         with self._lock:
-            self._known.clear()
-            self._values.clear()
-            self._pattern = None
+            self._lasting.clear()
+            self._tokens.clear()
+            self._learn()
 
     def text(self, text: str) -> str:
         """The text with every known secret replaced by `***`."""
-        pattern = self._pattern
-        return pattern.sub(MASK, text) if pattern else text
+        for value in self._longest_first:
+            if value in text:
+                text = text.replace(value, MASK)
+        return text
+
+    def _learn(self) -> None:
+        tokens = chain.from_iterable(chain.from_iterable(self._tokens.values()))
+        forms = {form for value in chain(self._lasting, tokens) for form in _forms(value) if len(form) >= SHORTEST}
+        # A secret that begins with another one must not leave its tail readable.
+        self._longest_first = sorted(forms, key=len, reverse=True)
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield from (value, value.strip(), quote(value, safe=""), quote_plus(value), *value.splitlines())
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
 
 
 redactor = Redactor()

@@ -149,7 +149,8 @@ class TokenAuth(Auth, ABC):
     def _known(self, token: Token) -> Token:
         """Make sure that what the source handed out is redacted wherever it turns up."""
         if getattr(self._used, "token", None) != token:
-            redactor.add(value for name, value in token.values.items() if not name.endswith("_end"))
+            secrets = [value for name, value in token.values.items() if not name.endswith("_end")]
+            redactor.add_token(self._key, secrets)
         return token
 
     def _in(self, seconds: float) -> datetime:

@@ -347,6 +347,18 @@ def test_values_shorter_than_four_are_not_looked_for() -> None:
     assert secrets.text("abc") == "abc"
 
 
+def test_of_the_tokens_of_an_account_the_newest_are_known_and_settings_always() -> None:
+    """A process that runs for months is handed thousands."""
+    secrets = Redactor()
+    secrets.add(["from-settings"])
+    secrets.add_token("other account", ["other-token"])
+    for number in range(1000):
+        secrets.add_token("account", [f"request-{number}", f"refresh-{number}"])
+        secrets.add_token("account", [f"request-{number}", f"refresh-{number}"])
+    assert secrets.text("from-settings other-token request-999 refresh-997") == "*** *** *** ***"
+    assert secrets.text("request-995") == "request-995"
+
+
 def test_log_lines_and_tracebacks_are_redacted() -> None:
     secrets = Redactor()
     secrets.add(["hunter2"])

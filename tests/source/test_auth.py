@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -440,12 +439,3 @@ def test_token_requests_go_through_the_client(upstream: Any, reply: Any, context
 def test_a_scheme_must_say_how(context: SourceContext) -> None:
     with pytest.raises(TypeError, match="apply, fetch_token"):
         TokenAuth("key", (), context.tokens)  # type: ignore[abstract]
-
-
-@pytest.fixture(autouse=True)
-def _no_lasting_redaction() -> Iterator[None]:
-    """The redactor is the process's own: secrets of these tests leave it again."""
-    before = set(redactor._values)
-    yield
-    redactor._values = before
-    redactor.add([])
