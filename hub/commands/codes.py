@@ -1,5 +1,6 @@
 """`hub codes`: what the code tables do not know."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
 from hub.commands.sync import run_record
 from hub.config.writing import writing
-from hub.errors import worst
+from hub.errors import HubError, MappingError, worst
+from hub.mapping.codes import named_table
 from hub.mapping.decisions import read_decisions, spreadsheet
-from hub.mapping.mapping import Mapping
+from hub.mapping.mapping import Mappings
 from hub.store.audit import record_action
 from hub.store.overview import CodeGapRow, list_gaps
 from hub.sync.approve import approve
+from hub.sync.sources import Hub
 
 __all__ = ["command"]
 
@@ -38,6 +41,7 @@ COVERAGE = (
     Column("known", "Known", "count"),
     Column("unknown", "Unknown", "count"),
     Column("count", "Times", "count"),
+    Column("problem", "Problem"),
 )
 REMAPPED = (
     Column("source", "Source", "name"),
@@ -47,6 +51,9 @@ REMAPPED = (
     Column("changed", "Changed", "count"),
     Column("error", "Error"),
 )
+
+#: A line of `coverage`, and what is wrong there.
+Covered = tuple[dict[str, Any], HubError | None]
 
 
 @click.group("codes", cls=Group)
@@ -85,18 +92,14 @@ def unmapped(session: Session, source: str | None, target: Path | None) -> None:
 @command.command("coverage")
 @click.option("--source", metavar="SOURCE", help="Only this source.")
 @pass_session
-def coverage(session: Session, source: str | None) -> None:
+def coverage(session: Session, source: str | None) -> int:
     """Of each code table a stream uses: how many codes it knows, and how many were met that it does not know."""
     with session.hub() as hub:
         gaps = list_gaps(hub.store, session.key_of(source))
-        rows = []
-        for name in hub.source_names([source] if source else ()):
-            with hub.open(name) as opened:
-                for stream in opened.streams:
-                    hub.mappings.check(stream.mapping)
-                    mapping = hub.mappings.get(stream.mapping)
-                    rows += [_covered(name, stream.name, mapping, table, gaps) for table in sorted(mapping.codes)]
+        found = [one for name in hub.source_names([source] if source else ()) for one in _coverage(hub, name, gaps)]
+    rows = [{**row, "problem": session.wording(error) if error else None} for row, error in found]
     session.output.rows(rows, COVERAGE)
+    return worst(error.outcome for _, error in found if error)
 
 
 @command.command("approve")
@@ -119,9 +122,41 @@ def approved(session: Session, file: Path) -> int:
     return worst(one.run.outcome for one in found.remapped)
 
 
-def _covered(source: str, stream: str, mapping: Mapping, table: str, gaps: list[CodeGapRow]) -> dict[str, Any]:
+def _coverage(hub: Hub, source: str, gaps: list[CodeGapRow]) -> Iterator[Covered]:
+    """Each code table of each stream, with what is wrong with it; what is wrong with the whole stands alone."""
+    try:
+        with hub.open(source) as opened:
+            streams = {stream.name: stream.mapping for stream in opened.streams}
+    except HubError as error:
+        yield _covered(source, "", "", None, gaps), error.within(source=source)
+        return
+    for stream, name in streams.items():
+        tables, wrong = _tables(hub.mappings, name)
+        for table in sorted(tables.keys() | wrong.keys()):
+            yield _covered(source, stream, table, tables.get(table), gaps), wrong.get(table)
+
+
+def _tables(mappings: Mappings, name: str) -> tuple[dict[str, int], dict[str, MappingError]]:
+    """How many codes each table of a mapping knows, and what is wrong, by table; under no name if it is the mapping."""
+    known: dict[str, int] = {}
+    wrong: dict[str, MappingError] = {}
+    try:
+        mapping = mappings.get(name)
+        for table in mapping.codes:
+            try:
+                known[table] = len(named_table(mapping.tables, table).entries)
+            except MappingError as error:
+                wrong[table] = error
+        if not wrong:
+            mappings.check(name)
+    except MappingError as error:
+        wrong[str(error.values.get("table", ""))] = error
+    return known, wrong
+
+
+def _covered(source: str, stream: str, table: str, known: int | None, gaps: list[CodeGapRow]) -> dict[str, Any]:
     unknown = [gap for gap in gaps if (gap.source, gap.stream, gap.code_table) == (source, stream, table)]
     return {
-        "source": source, "stream": stream, "code_table": table, "known": len(mapping.tables[table].entries),
+        "source": source, "stream": stream, "code_table": table, "known": known,
         "unknown": len(unknown), "count": sum(gap.count for gap in unknown),
     }  # fmt: skip

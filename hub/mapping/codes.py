@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hub.errors import MappingError
 
-__all__ = ["CodeEntry", "CodeTable", "CodeTables", "load_code_table"]
+__all__ = ["CodeEntry", "CodeTable", "CodeTables", "load_code_table", "named_table"]
 
 _COLUMNS = ("source_code", "hub_code", "title", "valid_from", "valid_to")
 
@@ -80,6 +80,16 @@ class CodeTables(Mapping[str, CodeTable]):
 
     def __len__(self) -> int:
         return len(self._files)
+
+
+def named_table(tables: Mapping[str, CodeTable], name: str) -> CodeTable:
+    """The code table of that name. MappingError if there is none or it is broken."""
+    try:
+        return tables[name]
+    except KeyError:
+        raise MappingError(
+            "unknown code table {table}", table=name, remedy="add {table}.csv to a codes folder"
+        ) from None
 
 
 def load_code_table(path: Path) -> CodeTable:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from hub.errors import MappingError
-from hub.mapping.codes import CodeTable
+from hub.mapping.codes import CodeTable, named_table
 from hub.mapping.definition import FieldSpec, MappingFile
 from hub.mapping.generated import Scope, access
 from hub.mapping.instants import Instant
@@ -34,12 +34,7 @@ class Expressions:
         self.scope = Scope()
 
     def table(self, name: str) -> CodeTable:
-        try:
-            return self.tables[name]
-        except KeyError:
-            raise MappingError(
-                "unknown code table {table}", table=name, remedy="add {table}.csv to a codes folder"
-            ) from None
+        return named_table(self.tables, name)
 
     def instant(self, spec: FieldSpec) -> Instant:
         return Instant(spec.zone or self.zone, spec.format or self.file.time_format, self.notes)

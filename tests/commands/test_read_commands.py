@@ -186,6 +186,25 @@ def test_unmapped_codes_have_a_count_and_an_incident(synced: Run) -> None:
     assert json.dumps(synced("codes", "unmapped", "--source", "snapshot").lines).count("road_patrol") == 0
 
 
+def test_a_broken_code_table_hides_no_other_from_coverage(data: Run, project: Path) -> None:
+    whole = data("codes", "coverage").lines
+    assert not any(line["problem"] for line in whole)
+    codes = project.parent / "mappings" / "codes"
+    codes.mkdir(parents=True)
+    (codes / "snapshot_status.csv").write_text("1,pending,a\n", "utf-8")
+    (codes / "road_patrol_status.csv").write_text("source_code,hub_code,title\n1,nonsense,a\n", "utf-8")
+    project.write_text(project.read_text("utf-8") + '\n[sources.odd]\nconnector = "nonsense"\n', "utf-8")
+    answer = data("codes", "coverage")
+    told = {(line["source"], line["code_table"]): line["problem"] for line in answer.lines if line["problem"]}
+    assert answer.code == 2
+    assert told.keys() == {("snapshot", "snapshot_status"), ("road_patrol", "road_patrol_status"), ("odd", "")}
+    assert "snapshot_status.csv has no column source_code" in told["snapshot", "snapshot_status"]
+    assert "road_patrol_status.csv, line 2: nonsense is none" in told["road_patrol", "road_patrol_status"]
+    fine = [line for line in answer.lines if not line["problem"]]
+    assert fine == [line for line in whole if (line["source"], line["code_table"]) not in told]
+    assert len(fine) > 2
+
+
 def test_state_list_get_set_clear(synced: Run) -> None:
     listed = synced("state", "list").lines
     assert {line["source"] for line in listed} == {"grassroots_governance", "snapshot", "road_patrol"}
