@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
 from hub.config import Settings, SourceSettings, duration_text
-from hub.config.secrets import FromReference
+from hub.config.secrets import FromReference, FromVariable
 from hub.errors import HubError
 
 __all__ = ["command"]
@@ -76,7 +76,9 @@ def _part(model: BaseModel, key: str, raw: Any) -> Any:
 def _open(value: Any, raw: Any) -> Any:
     """A value without what is secret in it: by its type, because its field is left out of `repr`, or because it came out
     of a reference."""
-    if isinstance(value, SecretStr | SecretBytes) or isinstance(raw, FromReference):
+    if isinstance(value, SecretStr | SecretBytes):
+        return HIDDEN
+    if isinstance(raw, FromReference) and not isinstance(raw, FromVariable):
         return HIDDEN
     if isinstance(value, BaseModel) and isinstance(raw, dict):
         return {key: _part(value, key, item) for key, item in raw.items()}

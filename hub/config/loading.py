@@ -21,7 +21,7 @@ from hub.config.models import (
 )
 from hub.config.places import KeyPath, Places, key_lines
 from hub.config.reading import read_section, unknown_key
-from hub.config.secrets import FromReference, References
+from hub.config.secrets import FromVariable, References
 from hub.config.settings import Settings, SourceProblem
 from hub.errors import ConfigError
 
@@ -169,8 +169,8 @@ def _value(text: str) -> Any:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return FromReference(text)
-    return value if isinstance(value, list | dict | bool) else FromReference(text)
+        return FromVariable(text)
+    return value if isinstance(value, list | dict | bool) else FromVariable(text)
 
 
 def _lay_over(raw: dict[str, Any], path: tuple[str, ...], value: Any, variable: str) -> None:

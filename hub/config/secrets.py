@@ -15,13 +15,27 @@ from hub.config.places import KeyPath, Places
 from hub.config.redact import redactor
 from hub.errors import ConfigError
 
-__all__ = ["FromReference", "References", "literal_password", "literal_secrets", "open_to_others", "secret_values"]
+__all__ = [
+    "FromReference",
+    "FromVariable",
+    "References",
+    "literal_password",
+    "literal_secrets",
+    "open_to_others",
+    "secret_values",
+]
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
 
 
 class FromReference(str):
     """Text that came, at least in part, out of a reference or an environment variable."""
+
+    __slots__ = ()
+
+
+class FromVariable(FromReference):
+    """Text that a variable puts in a setting's place: a secret only where the setting is one."""
 
     __slots__ = ()
 

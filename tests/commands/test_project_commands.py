@@ -115,6 +115,30 @@ def test_settings_show_what_a_connector_is_given_but_nothing_secret(
     assert shown["retention.schedule"] == "20 3 * * *"
 
 
+def test_settings_show_what_a_variable_says_but_nothing_secret(
+    data: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAP_KEY", "abc")
+    said = {
+        "SNAPSHOT__BASE_URL": "https://me:mine@example.org/a?key=abcdef", "SNAPSHOT__SECRET_KEY": "12345678",
+        "TAP__COMMAND": '["other"]', "TAP__TAP_CONFIG__MAYBE": "b-key", "TAP__TAP_SECRETS__KEY": "c-key",
+        "BAD__COMMAND": "shown by nobody", "SNAPSHOT__PAGE_SIZE": "50", "SNAPSHOT__ACCESS_KEY": "${env:TAP_KEY}",
+    }  # fmt: skip
+    for name, value in said.items():
+        monkeypatch.setenv(f"HUB_SOURCES__{name}", value)
+    project.write_text(project.read_text("utf-8") + TAP, "utf-8")
+    answer = data("settings")
+    shown = {line["key"].removeprefix("sources."): line for line in answer.lines}
+    told = {name: shown[name.lower().replace("__", ".", 1)]["value"] for name in said if name.count("__") == 1}
+    assert told == {
+        "SNAPSHOT__BASE_URL": "https://…@example.org/a?…", "SNAPSHOT__SECRET_KEY": "…", "TAP__COMMAND": '["other"]',
+        "BAD__COMMAND": "…", "SNAPSHOT__ACCESS_KEY": "…", "SNAPSHOT__PAGE_SIZE": "50",
+    }  # fmt: skip
+    assert (shown["tap.tap_config"]["value"], shown["tap.tap_secrets"]["value"]) == ("…", '{"key": "…"}')
+    assert shown["snapshot.base_url"]["origin"] == "HUB_SOURCES__SNAPSHOT__BASE_URL"
+    assert not any(secret in answer.out for secret in ("mine", "abcdef", "12345678", "b-key", "c-key", "shown by"))
+
+
 def test_backup_and_restore_give_the_same_store(data: Run, run: Run, project: Path, tmp_path: Path) -> None:
     assert data("sync").code == 0
     before = [line["id"] for line in data("incidents", "list", "--limit", "1000").lines]
