@@ -12,9 +12,22 @@ from hub.config.keyfile import pending_key
 from hub.errors import HubError, StoreError, StoreVersionError
 from hub.store.crypto import Keyring
 from hub.store.migrate import check_schema
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 
 __all__ = ["look"]
+
+_ROLE = (
+    "SELECT quote_ident(current_user), quote_ident(current_schema()), current_setting('search_path'),"
+    " has_schema_privilege(current_schema(), 'CREATE'), to_regclass('alembic_version') IS NOT NULL"
+)
+#: Which rights are lacking on any of the tables and sequences named. The schema's version is only read.
+_LACKING = (
+    "SELECT needed.name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()"
+    " JOIN (VALUES (1, 'r', 'SELECT'), (2, 'r', 'INSERT'), (3, 'r', 'UPDATE'), (4, 'r', 'DELETE'), (5, 'S', 'USAGE'))"
+    " AS needed (place, kind, name) ON needed.kind = c.relkind AND (place = 1 OR c.relname <> 'alembic_version')"
+    " WHERE NOT CASE c.relkind WHEN 'r' THEN has_table_privilege(c.oid, needed.name)"
+    " ELSE has_sequence_privilege(c.oid, needed.name) END AND {named} GROUP BY needed.name ORDER BY min(place)"
+)
 
 
 def look(settings: Settings) -> Iterator[HubError]:
@@ -27,6 +40,9 @@ def look(settings: Settings) -> Iterator[HubError]:
     try:
         with closing(Store(settings.store.url, keyring, read_only=True)) as store:
             _check_file(store)
+            if store.dialect == "postgresql":
+                with store.read() as transaction:
+                    _check_role(transaction)
             check_schema(store)
     except HubError as error:
         yield error
@@ -53,3 +69,35 @@ def _check_file(store: Store) -> None:
                 "{path} of the store cannot be written to by the user {user}", path=path, user=os.geteuid(),
                 remedy="give it to the user the hub runs as, or run this command as that user",
             )  # fmt: skip
+
+
+def _check_role(transaction: Transaction) -> None:
+    """Whether PostgreSQL lets the hub's role make the store's tables or, once they are there, write to them."""
+    role, schema, path, may_create, made = transaction.one(_ROLE)
+    if schema is None:
+        raise StoreError(
+            "the database role {role} may use no schema of its search_path {path}", role=role, path=path,
+            grants=f"GRANT USAGE, CREATE ON SCHEMA … TO {role}",
+            remedy="as the database's owner: {grants}; make the schema if it is missing",
+        )  # fmt: skip
+    if not made and not may_create:
+        raise StoreError(
+            "the database role {role} may make no tables in the schema {schema}", role=role, schema=schema,
+            grants=f"GRANT CREATE ON SCHEMA {schema} TO {role}", remedy="as its owner: {grants}; then run hub upgrade",
+        )  # fmt: skip
+    lacking = _lacking(transaction) if made else ()
+    if lacking:
+        raise StoreError(
+            "the database role {role} has no right to {rights} in the store's tables and sequences",
+            role=role, rights=", ".join(lacking), remedy="as their owner: {grants}",
+            grants=f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};"
+            f" GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        )  # fmt: skip
+
+
+def _lacking(transaction: Transaction) -> list[str]:
+    from hub.store.tables import metadata
+
+    names = [f"{table}{end}" for table in metadata.tables for end in ("", "_numbers", "_id_seq")]
+    statement = _LACKING.format(named=transaction.any_of("c.relname", "name"))
+    return [row[0] for row in transaction.all(statement, (transaction.list_value([*names, "alembic_version"]),))]

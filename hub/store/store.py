@@ -359,6 +359,10 @@ def translated(error: DBAPIError) -> HubError:
         return StoreError(
             "the store cannot be written to: {reason}", reason=reason, remedy="check owner and rights of its file and folder"
         )  # fmt: skip
+    if getattr(error.orig, "sqlstate", None) == "42501":
+        return StoreError(
+            "the store's database role lacks rights: {reason}", reason=reason, remedy="hub validate says which GRANT it needs"
+        )  # fmt: skip
     return StoreError(
         "the store refused a statement: {reason}",
         reason=reason,

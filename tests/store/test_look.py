@@ -3,11 +3,15 @@
 import base64
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from rig import KEY, open_store
+from sqlalchemy.engine import make_url
 
 from hub.config import Environment, Settings, load
 from hub.errors import ConfigError, HubError, StoreError, StoreVersionError, UnavailableError
@@ -135,6 +139,65 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     [error] = found(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}")
     assert isinstance(error, StoreError)
     assert "is not a database" in str(error)
+
+
+@pytest.fixture
+def role(postgres_url: str) -> Iterator[tuple[str, str]]:
+    """A role without rights, and the address with which it comes."""
+    name = f"plain_{make_url(postgres_url).database}"
+    granted(postgres_url, f"CREATE ROLE {name} LOGIN")
+    yield name, make_url(postgres_url).set(username=name).render_as_string(hide_password=False)
+    granted(postgres_url, f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def granted(url: str, statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(statements.encode())
+
+
+def test_a_role_that_may_make_no_tables(tmp_path: Path, postgres_url: str, role: tuple[str, str]) -> None:
+    name, url = role
+    granted(postgres_url, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    [error] = found(tmp_path, url)
+    assert f"the database role {name} may use no schema of its search_path" in str(error)
+    granted(postgres_url, f"GRANT USAGE ON SCHEMA public TO {name}")
+    [error] = found(tmp_path, url)
+    assert f"the database role {name} may make no tables in the schema public" in str(error)
+    granted(postgres_url, f"GRANT CREATE ON SCHEMA public TO {name}")
+    [error] = found(tmp_path, url)
+    assert isinstance(error, StoreVersionError)
+    store = open_store(url)
+    check_schema(store)
+    store.close()
+    assert found(tmp_path, url) == []
+
+
+def test_a_role_that_may_only_read(tmp_path: Path, postgres_url: str, role: tuple[str, str]) -> None:
+    name, url = role
+    store = open_store(postgres_url)
+    check_schema(store)
+    store.close()
+    [error] = found(tmp_path, url)
+    assert f"{name} has no right to SELECT, INSERT, UPDATE, DELETE, USAGE in the store's tables" in str(error)
+    granted(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
+    [error] = found(tmp_path, url)
+    assert f"{name} has no right to INSERT, UPDATE, DELETE, USAGE in the store's tables" in str(error)
+    granted(postgres_url, str(error).split("as their owner: ")[1])
+    assert found(tmp_path, url) == [], "what the remedy says is enough"
+    granted(postgres_url, "CREATE TABLE somebodys (a int); CREATE SEQUENCE somebodys_numbers")
+    assert found(tmp_path, url) == []
+    granted(postgres_url, f"REVOKE USAGE ON SEQUENCE incident_numbers FROM {name}")
+    [error] = found(tmp_path, url)
+    assert f"{name} has no right to USAGE" in str(error)
+
+
+def test_a_statement_that_the_role_has_no_right_to(postgres_url: str, role: tuple[str, str]) -> None:
+    open_store(postgres_url).close()
+    with closing(Store(role[1])) as store, pytest.raises(StoreError) as refused, store.read() as transaction:
+        transaction.one("SELECT 1 FROM incident")
+    assert str(refused.value) == (
+        "the store's database role lacks rights: permission denied for table incident; hub validate says which GRANT it needs"
+    )
 
 
 @pytest.mark.parametrize("name", ["hub.db", "hub.db-wal", "."], ids=["file", "log beside it", "folder"])
