@@ -48,14 +48,17 @@ def command() -> None:
 @command.command("find")
 @TEXT
 @REASON
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many.")
 @pass_session
-def find(session: Session, text: str, reason: str) -> None:
+def find(session: Session, text: str, reason: str, limit: int) -> None:
     """List the incidents and older raw records in which a person stands."""
     with session.store() as store:
         record_action(store, actor=session.actor, action="person find", target="", reason=reason, now=now_ms())
         places = find_person(store, text)
-    rows = [{**asdict(place), "roles": ", ".join(place.roles)} for place in places]
+    rows = [{**asdict(place), "roles": ", ".join(place.roles)} for place in places[:limit]]
     session.output.rows(rows, COLUMNS, empty="nobody of that name or number is in the store")
+    if len(places) > limit:
+        session.output.say("{count} more are not shown: give a higher --limit", count=len(places) - limit)
 
 
 @command.command("erase")

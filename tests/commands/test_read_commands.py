@@ -1,6 +1,8 @@
 """status, runs, incidents, changes, deletions, codes, state: what operators read and decide."""
 
 import json
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,10 @@ from answers import Run
 from click.testing import CliRunner
 
 import cli
+from hub.config import load
 from hub.incident import Status
+from hub.store import open_store
+from hub.store.raw import people_of
 from hub.testing.sandbox import Sandbox
 
 
@@ -119,6 +124,19 @@ def test_who_is_meant_may_be_piped_in(project: Path) -> None:
     assert (found.exit_code, found.stdout, found.stderr) == (0, "nobody of that name or number is in the store\n", "")
     nobody = CliRunner().invoke(cli.hub, words, input="")
     assert (nobody.exit_code, nobody.stderr[:24]) == (2, "hub: '--text' is missing")
+
+
+def test_of_a_name_that_many_have_some_are_shown_and_the_others_counted(synced: Run, hub: Run, project: Path) -> None:
+    with closing(open_store(load(project))) as store:
+        ids = [line["id"] for line in synced("incidents", "list", "--limit", "1000").lines]
+        names = [person.get("name") for one in ids for person in people_of(store, one)]
+    [(name, _)] = Counter(filter(None, names)).most_common(1)
+    words = ("person", "find", "--text", str(name), "--reason", "a request")
+    whole = synced(*words).lines
+    assert len(whole) > 1
+    assert synced(*words, "--limit", "1").lines == whole[:1]
+    assert f"{len(whole) - 1} more are not shown: give a higher --limit" in hub(*words, "--limit", "1").out
+    assert "not shown" not in hub(*words, "--limit", str(len(whole))).out
 
 
 def test_a_source_that_never_ran_is_not_a_store_that_never_ran(hub: Run) -> None:
