@@ -1,7 +1,8 @@
 """Files dropped in a folder (CSV, spreadsheets). Read once, remembered by content, never changed or deleted.
 
-Rows are canonical JSON `{column: text}` and nothing else: a row that comes again in a later file has the same bytes, so
-it is known without being mapped. Which file and row it came from is said by the page (`Page.origin`), not in the row.
+Rows are canonical JSON `{column: text}` and nothing else (`sheets.Field` for the error of a formula): a row that comes again
+in a later file has the same bytes, so it is known without being mapped. Which file and row it came from is said by the
+page (`Page.origin`), not in the row.
 """
 
 from dataclasses import dataclass

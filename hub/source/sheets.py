@@ -3,6 +3,7 @@
 import codecs
 import csv
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import python_calamine
 from charset_normalizer import from_bytes
 
 from hub.source.document import reads_as_utf8
+from hub.source.formulas import formula_errors
 
 __all__ = ["Record", "SetAsideError", "Sheet", "encoding_of", "open_sheet"]
 
@@ -25,10 +27,13 @@ _MAX_UNFOLDED = 1 << 30
 #: Above it not every whole number has a value of its own in a spreadsheet.
 _EXACT = 2**53
 
-Record = dict[str, str] | tuple[str, list[str]]
+Field = str | dict[str, str]
+"""The text of a cell, or {"formula_error": "#N/A"}: no value, which a mapping that needs the column refuses."""
+
+Record = dict[str, Field] | tuple[str, list[str] | list[Field]]
 """A row by column, or (why not, its fields)."""
 
-_Fields = tuple[list[str], str]
+_Fields = tuple[list[str] | list[Field], str]
 """The fields of a row, and why they cannot be used; empty if they can."""
 
 
@@ -125,7 +130,7 @@ def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[_Fields]:
 
 
 def _cells(path: Path, sheet: str) -> Iterator[_Fields]:
-    """The rows of a sheet (the first, if none is named) that hold anything; formulas as the values they had when
+    """The rows of a sheet (the first, if none is named) that hold anything; formulas as the values or errors they had when
     saved. Cells merged downwards hold for each of their rows below the header."""
     try:
         if zipfile.is_zipfile(path):
@@ -135,9 +140,12 @@ def _cells(path: Path, sheet: str) -> Iterator[_Fields]:
         with python_calamine.CalamineWorkbook.from_path(path) as book:
             found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
             merged = {start: end[0] for start, end in found.merged_cell_ranges or () if end[0] > start[0]}
-            header, lasting = True, dict[int, tuple[int, str]]()
+            errors = _errors(path, found.name)
+            header, lasting = True, dict[int, tuple[int, Field]]()
             for number, cells in enumerate(found.to_python(skip_empty_area=False)):
-                fields = [_text(cell) for cell in cells]
+                fields: list[Field] = [_text(cell) for cell in cells]
+                for column, error in errors.get(number, {}).items() if not header else ():
+                    fields[column] = {"formula_error": error}
                 if not any(fields):
                     continue
                 reason = (
@@ -150,8 +158,19 @@ def _cells(path: Path, sheet: str) -> Iterator[_Fields]:
                         fields[column] = lasting[column][1]
                 header = False
                 yield fields, reason
-    except (python_calamine.CalamineError, zipfile.BadZipFile, OSError) as exc:
+    except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, OSError) as exc:
         raise SetAsideError(f"is no readable spreadsheet ({type(exc).__name__})") from exc
+
+
+def _errors(path: Path, sheet: str) -> dict[int, dict[int, str]]:
+    """Which cells hold the error of a formula; of other formats than Excel's own nobody says."""
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return formula_errors(archive, sheet)
+    except ValueError as exc:
+        raise SetAsideError(f"is no readable spreadsheet ({exc})") from exc
 
 
 def _text(cell: Any) -> str:
@@ -168,8 +187,8 @@ def _long(cell: Any) -> bool:
     return isinstance(cell, float) and abs(cell) >= _EXACT
 
 
-def _header(fields: list[str], required: tuple[str, ...]) -> list[str]:
-    names = [name.strip() for name in fields]
+def _header(fields: list[str] | list[Field], required: tuple[str, ...]) -> list[str]:
+    names = [str(name).strip() for name in fields]
     while names and not names[-1]:
         names.pop()
     if not names:

@@ -83,7 +83,7 @@ def both(*makes: Callable[[Path], object]) -> Callable[[Path], object]:
     return lambda folder: [make(folder) for make in makes]
 
 
-def workbook(formula: bool = False) -> bytes:
+def workbook(formula: bool = False, error: str = "") -> bytes:
     import openpyxl
 
     book = openpyxl.Workbook()
@@ -91,6 +91,8 @@ def workbook(formula: bool = False) -> bytes:
         book.active.append(line.split(","))  # type: ignore[union-attr]
     if formula:
         book.active["D2"] = "=1+1"  # type: ignore[index]
+    if error:
+        book.active["F2"] = error  # type: ignore[index]
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
@@ -212,6 +214,15 @@ FILES = (
         toml=TABLE,
         outcome=MISCONFIGURED,
         says="cannot be read as configured",
+    ),
+    FileCase(
+        id="F625",
+        sends="a spreadsheet with the error of a formula",
+        outcome=PARTIAL,
+        new=1,
+        aside=1,
+        says="街道: wrong type (object)",
+        make=drop(lambda: workbook(error="#N/A"), "events_1.xlsx"),
     ),
 )
 

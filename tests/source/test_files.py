@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hub.errors import RefusedError, UnavailableError
 from hub.source import FileSpec, FileTransport, Page, SourceContext, Stream, Window
 from hub.source.folder import Folder
+from hub.source.formulas import formula_errors
 from hub.source.sheets import SetAsideError, encoding_of
 
 HEADER, ROW = "编号,描述", "JD-1,占道经营"
@@ -223,6 +225,64 @@ def test_a_merged_cell_holds_for_all_its_rows(context: SourceContext, folder: Pa
     book.save(folder / "east_1.xlsx")
     (page,) = read(transport(context, SPEC.model_copy(update={"sheet": "数据"})), context)
     assert [row["街道"] for row in rows([page])] == ["城东", "城东", "城东", "", "城西"]
+
+
+def test_the_error_of_a_formula_is_no_empty_cell(context: SourceContext, folder: Path) -> None:
+    path = folder / "east_1.xlsx"
+    workbook(
+        path, ["编号", "街道", "数"], ["1", "#N/A", 1], ["2", "城东", "#REF!"], [], ["3", "a", 3], ["#VALUE!", "", ""]
+    )
+    book = openpyxl.load_workbook(path)
+    book["数据"].merge_cells("B2:B3")
+    book["数据"]["B5"].data_type = "s"  # somebody wrote it there
+    book["数据"]["B5"] = "#N/A "
+    book.save(path)
+    (page,) = read(transport(context, SPEC.model_copy(update={"sheet": "数据"})), context)
+    assert rows([page]) == [
+        {"编号": "1", "街道": {"formula_error": "#N/A"}, "数": "1"},
+        {"编号": "2", "街道": {"formula_error": "#N/A"}, "数": {"formula_error": "#REF!"}},
+        {"编号": "3", "街道": "#N/A ", "数": "3"},
+        {"编号": {"formula_error": "#VALUE!"}, "街道": "", "数": ""},
+    ]
+
+
+BOOK = """<workbook xmlns="urn:x" xmlns:r="urn:r"><sheets><sheet name="a" r:id="r1"/><sheet name="b &amp; c" r:id="r2"/>
+</sheets></workbook>"""
+LINKS = """<Relationships><Relationship Id="r1" Target="worksheets/none.xml"/>
+<Relationship Id="r2" Target="/xl\\Sheets/Two.xml"/></Relationships>"""
+CELLS = """<x:worksheet xmlns:x="urn:x"><x:sheetData><x:row><x:c t="s"><x:v>0</x:v></x:c><x:c t = 'e'><x:f>1/0</x:f>
+<x:v>#DIV/0!</x:v></x:c></x:row><x:row r="7"><x:c t="e" r="AB7"><x:v>#N/A</x:v></x:c><x:c t="n"><x:v>1</x:v></x:c>
+</x:row></x:sheetData></x:worksheet>"""
+
+
+def errors_of(folder: Path, **parts: str | bytes) -> dict[int, dict[int, str]]:
+    given = {"xl/workbook.xml": BOOK, "xl/_rels/workbook.xml.rels": LINKS, "xl/sheets/two.xml": CELLS}
+    with zipfile.ZipFile(folder / "book.zip", "w") as archive:
+        for name, part in {**given, **{name.replace("_", "/"): part for name, part in parts.items()}}.items():
+            archive.writestr(name, part)
+    with zipfile.ZipFile(folder / "book.zip") as archive:
+        return formula_errors(archive, "b & c")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_errors_of_formulas_however_a_program_writes_the_sheet(tmp_path: Path, encoding: str) -> None:
+    written = {0: {1: "#DIV/0!"}, 6: {27: "#N/A"}}
+    assert errors_of(tmp_path, **{"xl_sheets_two.xml": CELLS.encode(encoding)}) == written
+    filled = CELLS.replace("<x:row>", " " * (2 << 20) + "<x:row>")
+    assert errors_of(tmp_path, **{"xl_sheets_two.xml": filled.encode(encoding)}) == written
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("xl_workbook.xml", BOOK.replace("b &amp; c", "d")), ("xl_workbook.xml", "no XML"),
+        ("xl_sheets_two.xml", CELLS[:-20]), ("xl_sheets_two.xml", "<!DOCTYPE x [<!ENTITY a 'b'>]>" + CELLS),
+    ],
+    ids=["another sheet", "no workbook", "half a sheet", "a document type"],
+)  # fmt: skip
+def test_a_workbook_in_which_nobody_could_tell(tmp_path: Path, part: str, content: str) -> None:
+    with pytest.raises(ValueError, match="the workbook"):
+        errors_of(tmp_path, **{part: content})
 
 
 @pytest.mark.parametrize("content", [b"no spreadsheet", b"PK\x03\x04 broken"], ids=repr)
