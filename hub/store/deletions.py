@@ -216,7 +216,8 @@ def settle_gone(
     """Records of the quarantine that a proven enumeration did not see are gone, so that no later mapping brings them to life; how
     many entries. Call it once the missing incidents are buried. What was set aside on a later raw page than `mark` may have come
     behind its back. `buried_by`: a window was proven, by that run; in which window a record lies that was never mapped is not
-    known, so only those go whose incident went by it."""
+    known, so only those go whose incident went by it. A record without an id goes with the first proof of the whole stream that
+    did not show its bytes: such a proof met no record without one."""
     with store.write() as transaction:
         hold_lease(transaction, lease, now)
         begun = _begun(transaction, enumeration)
@@ -231,12 +232,19 @@ def _settle_gone(
     living, buried = f"{incident} AND deleted_at IS NULL)", f"{incident} AND deletion = 'enumeration' AND run = ?)"
     dead, by = (f"NOT {living}", ()) if buried_by is None else (buried, (buried_by,))
     # Another bad version of the same record that was shown since tells that it is there.
-    return transaction.run(
+    gone = transaction.run(
         "UPDATE quarantine SET status = 'gone' WHERE source = ? AND stream = ? AND status = 'open' AND native_id IS NOT NULL"
         " AND native_id NOT IN (SELECT native_id FROM quarantine"
         " WHERE source = ? AND stream = ? AND (last_seen_at >= ? OR raw_page > ?) AND native_id IS NOT NULL)"
         f" AND {dead}",
         (source, stream, source, stream, begun, mark, *by),
+    )
+    if buried_by is not None:
+        return gone
+    return gone + transaction.run(
+        "UPDATE quarantine SET status = 'gone' WHERE source = ? AND stream = ? AND status = 'open' AND native_id IS NULL"
+        " AND last_seen_at < ? AND raw_page <= ?",
+        (source, stream, begun, mark),
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import MAPPING, START, Clock, Rig, write_mapping
@@ -165,6 +166,61 @@ def test_a_record_that_is_there_in_another_version_is_not_gone(rig: Rig, upstrea
     assert set(states(rig).values()) == {"open"}
 
 
+NOBODY = {"at": START - HOUR, "id": None, "raw": b'{"at": 1, "title": "nobody"}'}
+SOMEBODY = {"at": START - HOUR, "id": None, "raw": b'{"at": 1, "title": "somebody else"}'}
+
+
+def test_bytes_without_an_id_that_a_complete_reading_does_not_show_are_gone(
+    rig: Rig, upstream: Upstream, clock: Clock
+) -> None:
+    upstream.put("z", START - HOUR, "good")
+    upstream.records += [NOBODY, SOMEBODY]
+    rig.run(full=True)
+    assert [row.status for row in list_quarantine(rig.store)] == ["open", "open"]
+    upstream.records.remove(NOBODY)
+    clock.now += 1000
+    rig.run(full=True)
+    assert states(rig) == {None: "open"}, "a reading that shows a record without an id proves nothing, of none of them"
+    upstream.records.remove(SOMEBODY)
+    clock.now += 1000
+    rig.run()
+    assert states(rig) == {None: "open"}
+    rig.run(full=True)
+    assert states(rig) == {None: "gone"}
+    upstream.records.append(NOBODY)
+    clock.now += 1000
+    assert rig.run(full=True).counts.new_quarantined == 1
+    [row] = list_quarantine(rig.store)
+    assert row.times == 2
+
+
+def test_bytes_without_an_id_that_came_behind_a_complete_reading_stay(
+    rig: Rig, upstream: Upstream, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.put("z", START - HOUR, "good")
+    upstream.records.append(NOBODY)
+    rig.run()
+    upstream.records.remove(NOBODY)
+    clock.now += 1000
+    settle = deletions.settle_gone
+
+    def beside(store: Store, *args: Any, **more: Any) -> int:
+        """A sync of its own showed one of them again, and another one, while the whole was read."""
+        with store.write() as transaction:
+            transaction.run("UPDATE quarantine SET last_seen_at = ?", (clock.now,))
+            transaction.run(
+                "INSERT INTO quarantine (source, stream, raw_hash, reason, raw_page, raw_index, mapping, mapping_version, status,"
+                " times, run, first_seen_at, last_seen_at) SELECT source, stream, ?, reason, raw_page + 1000, 0, mapping,"
+                " mapping_version, status, 1, run, 0, 0 FROM quarantine",
+                (b"another",),
+            )
+        return settle(store, *args, **more)
+
+    monkeypatch.setattr(deletions, "settle_gone", beside)
+    rig.run(full=True)
+    assert [row.status for row in list_quarantine(rig.store, status=None)] == ["open", "open"]
+
+
 @pytest.mark.parametrize("trouble", ["unreadable id", "nothing at all", "held"])
 def test_what_is_not_proven_stays(rig: Rig, upstream: Upstream, clock: Clock, trouble: str) -> None:
     for number in range(4 if trouble == "held" else 0):
@@ -175,7 +231,7 @@ def test_what_is_not_proven_stays(rig: Rig, upstream: Upstream, clock: Clock, tr
     if trouble != "nothing at all":
         upstream.put("z", START - HOUR, "good")
     if trouble == "unreadable id":
-        upstream.records.append({"at": START - HOUR, "id": None, "raw": b'{"at": 1, "title": "nobody"}'})
+        upstream.records.append(NOBODY)
     clock.now += 1000
     rig.run(full=True)
     assert states(rig)['"x"'] == "open"
@@ -217,6 +273,12 @@ def test_a_window_proves_only_what_once_lay_in_it(rig: Rig, upstream: Upstream, 
     clock.now += 1000
     assert rig.run().counts.tombstoned == 1
     assert states(rig) == {'"good"': "gone", '"never"': "open"}
+    upstream.records.append({**NOBODY, "made": START - 1000_000})
+    rig.run()
+    upstream.records.pop()
+    clock.now += 1000
+    rig.run()
+    assert states(rig)[None] == "open"
 
 
 def test_who_came_back_bad_is_not_gone_because_it_once_went(rig: Rig, upstream: Upstream, clock: Clock) -> None:
