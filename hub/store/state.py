@@ -16,6 +16,7 @@ from hub.store.write import hold_lease, put_state
 __all__ = ["StateRow", "clear_state", "finish_reading", "highest_change", "list_states", "read_state", "set_cursor"]
 
 _LEASE_MS = 10_000
+_FORGET = "DELETE FROM state WHERE source = ? AND stream = ? AND partition = ?"
 #: Source, stream, partition.
 _Place = tuple[str, str, str]
 
@@ -60,9 +61,10 @@ def finish_reading(
     enumeration: str | None = None,
     *,
     whole: bool = False,
+    once: bool = False,
 ) -> None:
-    """A reading is concluded or given up: only its cursor remains. `whole`: it showed everything that the stream has.
-    FencedError if the lease is lost.
+    """A reading is concluded or given up: only its cursor remains, or nothing if it was to be read `once`. `whole`: it showed
+    everything that the stream has. FencedError if the lease is lost.
 
     What it saw (`enumeration`) goes in the same transaction: a reading without its pages must never be gone on with, it
     would prove that everything else is gone.
@@ -73,7 +75,10 @@ def finish_reading(
             transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (enumeration,))
             if whole:
                 forget_pages(transaction, source, stream, enumeration)
-        put_state(transaction, source, stream, partition, cursor, "{}", now)
+        if once:
+            transaction.run(_FORGET, (source, stream, partition))
+        else:
+            put_state(transaction, source, stream, partition, cursor, "{}", now)
 
 
 def highest_change(store: Store, source: str, stream: str) -> int | None:
@@ -106,7 +111,7 @@ def clear_state(store: Store, source: str, stream: str | None, now: int, *, owne
     places = [(row[0], row[1], row[2]) for row in found if stream in (None, row[1])]
     with _nobody_else(store, places, owner, now) as transaction:
         _forget_readings(transaction, places)
-        return transaction.run_many("DELETE FROM state WHERE source = ? AND stream = ? AND partition = ?", places)
+        return transaction.run_many(_FORGET, places)
 
 
 @contextmanager

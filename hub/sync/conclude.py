@@ -32,7 +32,7 @@ def conclude(store: Store, job: StreamJob, lease: Lease, reading: Reading, resul
     result.cursor = reading.end if reading.end is not None else proven_cursor(job.stream, reading, cursor)
     finish_reading(
         store, lease, job.key, job.stream.name, job.partition, result.cursor, now_ms(), reading.enumeration,
-        whole=reading.mode == "full_refresh",
+        whole=reading.mode == "full_refresh", once=reading.mode == "backfill",
     )  # fmt: skip
 
 

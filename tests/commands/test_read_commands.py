@@ -235,13 +235,20 @@ def test_state_list_get_set_clear(synced: Run) -> None:
     assert again["new"] == 0
 
 
-def test_a_finished_backfill_is_left_out_and_named_in_local_time(synced: Run, hub: Run) -> None:
-    window = ("--from", "2026-01-01", "--to", "2026-01-03T12:00:00+08:00")
+def test_a_finished_backfill_leaves_no_position(synced: Run) -> None:
     before = synced("state", "list").lines
-    assert synced("backfill", "snapshot", *window).line["outcome"] == "ok"
+    assert synced("backfill", "snapshot", "--from", "2026-01-01", "--to", "2026-01-03").line["outcome"] == "ok"
+    assert synced("state", "list", "--all").lines == before
+
+
+def test_a_finished_backfill_of_before_is_left_out_and_named_in_local_time(synced: Run, hub: Run) -> None:
+    """Hubs of before left its position behind."""
+    before = synced("state", "list").lines
+    label = "backfill 2025-12-31T16:00:00Z..2026-01-03T04:00:00Z"
+    synced("state", "set", "snapshot", "reports", "2026-01-03T12:00:00+08:00", "--partition", label)
     assert synced("state", "list").lines == before
     [added] = [line for line in synced("state", "list", "--all").lines if line not in before]
-    assert added["partition"] == "backfill 2025-12-31T16:00:00Z..2026-01-03T04:00:00Z"
+    assert added["partition"] == label
     assert "1 finished backfills are left out: --all shows them" in hub("state", "list").out
     shown = "backfill 2026-01-01..2026-01-03 12:00:00"
     assert shown in hub("state", "list", "--all").out

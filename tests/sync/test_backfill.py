@@ -9,6 +9,7 @@ from upstream import Upstream
 
 from hub.errors import MisconfiguredError, Outcome
 from hub.store.known import changed_within
+from hub.store.state import list_states
 from hub.sync.reconcile import reconcile
 from hub.sync.result import RunResult
 from hub.sync.run import Backfill, RunOptions, StreamRun
@@ -40,6 +41,7 @@ def test_a_window_is_read_and_the_live_cursor_stays(rig: Rig, upstream: Upstream
     assert (result.outcome, result.mode, result.counts.new) == (Outcome.OK, "backfill", 4)
     assert rig.state() == cursor
     assert len(rig.living()) == 7
+    assert len(list_states(rig.store)) == 1, "what it was at is of no use to anybody any more"
     rig.check()
 
 
@@ -54,7 +56,9 @@ def test_killed_it_goes_on_where_it_stood(rig: Rig, upstream: Upstream, clock: C
         backfill(rig, START - 8 * DAY, START - 4 * DAY)
     clock.now += 91_000
     store.live()
+    assert [row.partition[:8] for row in list_states(rig.store) if row.body.get("reading")] in ([], ["backfill"])
     assert backfill(rig, START - 8 * DAY, START - 4 * DAY).outcome is Outcome.OK
+    assert list_states(rig.store) == []
     assert sorted(rig.living()) == [f'"r{number:02}"' for number in range(2, 6)]
     rig.check()
 
