@@ -1,12 +1,11 @@
 """What httpx raises, in the hub's words: which step towards a source failed, and whom that concerns."""
 
-import errno
-import socket
 import ssl
 
 import httpx
 
 from hub.errors import ConfigError, DeadlineError, EnvelopeError, FailedError, HubError, UnavailableError
+from hub.source.reaching import not_connected, root_of
 
 __all__ = ["FOREIGN_ERRORS", "translated"]
 
@@ -28,7 +27,6 @@ FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
     httpx.StreamError: FailedError,
     httpx.HTTPStatusError: FailedError,
 }
-_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 
 
 def translated(error: Exception, url: str, peer: str = "") -> HubError:
@@ -36,7 +34,7 @@ def translated(error: Exception, url: str, peer: str = "") -> HubError:
     one. Says httpx's class only: its own texts may hold the address with its query."""
     kind = next((FOREIGN_ERRORS[cls] for cls in type(error).__mro__ if cls in FOREIGN_ERRORS), FailedError)
     values = {"url": url, "why": type(error).__name__}
-    root = _root(error)
+    root = root_of(error)
     if isinstance(root, ssl.SSLCertVerificationError):
         return ConfigError(
             "the certificate of {url} is not trusted ({why})",
@@ -45,7 +43,7 @@ def translated(error: Exception, url: str, peer: str = "") -> HubError:
             url=url, why=getattr(root, "verify_message", type(root).__name__),
         )  # fmt: skip
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return _not_connected(error, root, peer or url)
+        return not_connected(root, peer or url, late=isinstance(error, httpx.ConnectTimeout))
     if issubclass(kind, DeadlineError):
         return DeadlineError(
             "{url} was reached, but did not answer in time ({why})",
@@ -65,48 +63,3 @@ def translated(error: Exception, url: str, peer: str = "") -> HubError:
     if issubclass(kind, EnvelopeError):
         return EnvelopeError("the answer of {url} cannot be decoded ({why})", **values)
     return FailedError("{url} answered in a way that cannot be used ({why})", **values)
-
-
-def _not_connected(error: Exception, root: BaseException, peer: str) -> UnavailableError:
-    """Before anything was asked."""
-    values = {"peer": peer, "why": _said_by_system(root)}
-    if isinstance(error, httpx.ConnectTimeout):
-        return UnavailableError(
-            "no connection to {peer} came about in time",
-            remedy="a firewall may drop it, or the source is overloaded; it is asked again later", peer=peer,
-        )  # fmt: skip
-    if isinstance(root, socket.gaierror | UnicodeError):
-        return UnavailableError(
-            "the host name of {peer} cannot be resolved ({why})",
-            remedy="check how it is written in hub.toml, and this machine's name service (DNS)", **values,
-        )  # fmt: skip
-    if isinstance(root, ConnectionRefusedError):
-        return UnavailableError(
-            "nothing listens at {peer} (connection refused)",
-            remedy="check host and port in hub.toml; if they are right, its service is down, and it is asked again later",
-            peer=peer,
-        )  # fmt: skip
-    if isinstance(root, ssl.SSLError):
-        return UnavailableError(
-            "no TLS connection to {peer} came about ({why})",
-            remedy="check http or https, the port and client_cert in hub.toml", peer=peer, why=root.reason or values["why"],
-        )  # fmt: skip
-    if isinstance(root, OSError) and root.errno in _NO_WAY:
-        return UnavailableError(
-            "the network of {peer} cannot be reached from here ({why})",
-            remedy="check this machine's network, VPN, routes and firewall", **values,
-        )  # fmt: skip
-    return UnavailableError(
-        "{peer} cannot be reached ({why})", remedy="check the address, the network and the proxy", **values
-    )
-
-
-def _said_by_system(root: BaseException) -> str:
-    return (root.strerror if isinstance(root, OSError) else None) or type(root).__name__
-
-
-def _root(error: BaseException) -> BaseException:
-    """Where a chain of errors began."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error

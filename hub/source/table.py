@@ -3,6 +3,7 @@
 Any SQLAlchemy dialect. A row becomes canonical JSON `{column: text}`: sorted keys, null stays null.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +20,13 @@ from pydantic import SecretStr
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.pool import NullPool
 
-from hub.errors import ConfigError, DeadlineError, EnvelopeError, FailedError, HubError, RefusedError, UnavailableError
+from hub.errors import ConfigError, EnvelopeError
 from hub.source.connector import SourceContext
+from hub.source.databases import not_let_in, peer_of, translated
 from hub.source.instants import write_instant
 from hub.source.stream import Page, Position, RawRow, Stream, Window
 
-__all__ = ["FOREIGN_ERRORS", "Table", "TableTransport", "translated"]
+__all__ = ["Table", "TableTransport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +47,6 @@ class Table:
     cursor_format: str = ""
     columns: tuple[str, ...] = ()
     page_size: int = 1000
-
-
-#: SQLAlchemy's exceptions by what they mean here; the nearest class of the family decides.
-FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
-    sa_exc.OperationalError: UnavailableError,
-    sa_exc.InterfaceError: UnavailableError,
-    sa_exc.TimeoutError: UnavailableError,
-    sa_exc.DisconnectionError: UnavailableError,
-    sa_exc.ProgrammingError: ConfigError,
-    sa_exc.NoSuchTableError: ConfigError,
-    sa_exc.NoSuchModuleError: ConfigError,
-    sa_exc.ArgumentError: ConfigError,
-    sa_exc.DatabaseError: FailedError,
-    sa_exc.DataError: FailedError,
-    sa_exc.IntegrityError: FailedError,
-    sa_exc.InternalError: FailedError,
-    sa_exc.NotSupportedError: FailedError,
-    sa_exc.SQLAlchemyError: FailedError,
-}
 
 
 class TableTransport:
@@ -87,7 +70,7 @@ class TableTransport:
         declared = _table(stream)
         self._context.acquire(self._url.host or "localhost")
         try:
-            with self._engine.connect() as connection:
+            with self._connected(declared) as connection:
                 self._limit(connection)
                 table = self._reflected(connection, declared)
                 if position is None:
@@ -122,7 +105,13 @@ class TableTransport:
     def _connectable(self) -> sa.Engine:
         if self._url.get_backend_name() != "sqlite":
             options = {"postgresql_readonly": True} if self._url.get_backend_name() == "postgresql" else {}
-            return sa.create_engine(self._url, pool_pre_ping=True, hide_parameters=True, execution_options=options)
+            return sa.create_engine(
+                self._url,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                execution_options=options,
+                connect_args=self._patience(),
+            )
         path = self._context.base_folder / (self._url.database or "")
         seconds = self._context.deadline_s
 
@@ -136,6 +125,17 @@ class TableTransport:
             return connection
 
         return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+    def _patience(self) -> dict[str, int]:
+        """PostgreSQL's driver waits for a connection as long as the system does, minutes, unless it is told otherwise."""
+        told = "connect_timeout" in self._url.query or self._url.get_dialect().driver != "psycopg"
+        return {} if told else {"connect_timeout": max(2, math.ceil(self._context.deadline_s))}
+
+    def _connected(self, declared: Table) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except sa_exc.SQLAlchemyError as exc:
+            raise not_let_in(exc, declared.name, peer_of(self._url)) from exc
 
     def _limit(self, connection: sa.Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -160,36 +160,6 @@ class TableTransport:
                 _untyped(table)
             self._tables[key] = table
         return self._tables[key]
-
-
-def translated(error: Exception, table: str) -> HubError:
-    """The hub's error for one of SQLAlchemy. Says the class only: driver texts may hold the URL, statements and
-    values."""
-    kind = next((FOREIGN_ERRORS[cls] for cls in type(error).__mro__ if cls in FOREIGN_ERRORS), ConfigError)
-    original = getattr(error, "orig", None)
-    state, text = str(getattr(original, "sqlstate", None) or ""), str(original)
-    values = {"table": table, "why": type(original or error).__name__}
-    if state.startswith("28") or state == "42501" or "password authentication failed" in text:
-        return RefusedError(
-            "the database refuses us at {table} ({why})", remedy="check user, password and grants", **values
-        )
-    if state == "57014" or text == "interrupted":
-        return DeadlineError(
-            "{table} did not answer in time ({why})", remedy="an index on its order columns may be missing", **values
-        )
-    if issubclass(kind, UnavailableError):
-        return UnavailableError(
-            "the database with {table} cannot be read ({why})",
-            remedy="check its address, or that the file is there",
-            **values,
-        )
-    if issubclass(kind, ConfigError):
-        return ConfigError(
-            "{table} cannot be read as configured ({why})",
-            remedy="check url and tables of the source in hub.toml",
-            **values,
-        )
-    return FailedError("reading {table} failed ({why})", **values)
 
 
 def _table(stream: Stream) -> Table:

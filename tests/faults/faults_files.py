@@ -197,7 +197,7 @@ FILES = (
         make=table("CREATE TABLE x (a)"),
         toml=TABLE,
         outcome=MISCONFIGURED,
-        says="cannot be read as configured",
+        says="the database has no table",
     ),
     FileCase(
         id="F623",
@@ -210,10 +210,10 @@ FILES = (
     FileCase(
         id="F624",
         sends="an exchange table without its columns",
-        make=table("CREATE TABLE patrol_finding (a); CREATE TABLE road_patrol (a)"),
+        make=table("CREATE TABLE lm_event_exchange (a)"),
         toml=TABLE,
         outcome=MISCONFIGURED,
-        says="cannot be read as configured",
+        says="has no column",
     ),
     FileCase(
         id="F625",

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy import exc as sa_exc
 
-from hub.errors import ConfigError, DeadlineError, EnvelopeError, FailedError, HubError, RefusedError, UnavailableError
+from hub.errors import ConfigError, DeadlineError, EnvelopeError, HubError, UnavailableError
 from hub.source import Cursor, Page, SourceContext, Stream, Table, TableTransport, Window
-from hub.source.table import FOREIGN_ERRORS, _canonical, translated
+from hub.source.table import _canonical
 
 LOG = Table(name="case_exchange", order=("cd_seq",), cursor="cd_time", page_size=3)
 
@@ -307,31 +307,6 @@ def test_what_cannot_be_read(
         read(context, url.format(folder=database.parent), stream(table))
     assert type(caught.value) is error
     assert "secret" not in str(caught.value)
-
-
-def every_error() -> list[type[Exception]]:
-    found = (getattr(sa_exc, name) for name in dir(sa_exc))
-    return [cls for cls in found if isinstance(cls, type) and issubclass(cls, sa_exc.SQLAlchemyError)]
-
-
-@pytest.mark.parametrize("error", every_error(), ids=lambda cls: cls.__name__)
-def test_every_error_of_sqlalchemy_is_translated(error: type[Exception]) -> None:
-    assert any(cls in FOREIGN_ERRORS for cls in error.__mro__)
-    if issubclass(error, sa_exc.DBAPIError) and error is not sa_exc.DBAPIError:
-        assert error in FOREIGN_ERRORS
-    assert isinstance(translated(error.__new__(error), "t"), HubError)
-
-
-@pytest.mark.parametrize(
-    ("state", "error"),
-    [("28P01", RefusedError), ("42501", RefusedError), ("57014", DeadlineError), ("22012", FailedError)],
-)
-def test_states_of_postgresql(state: str, error: type[HubError]) -> None:
-    class DriverError(Exception):
-        sqlstate = state
-
-    wrapped = sa_exc.DataError("SELECT", {}, DriverError())
-    assert type(translated(wrapped, "t")) is error
 
 
 def test_nothing_to_renew(context: SourceContext, database: Path) -> None:
