@@ -36,18 +36,18 @@ class Cursor:
 class Stream:
     """One kind of record in a source. What kind it is, and which paths are personal, its mapping says.
 
-    `native_id`: dotted path, or several for a composite id; empty if the mapping names it (files). `operation`: path
-    of a column whose values in `deletes` say that the record was withdrawn (domain.md §4.1): a tombstone by the
-    source's own word. `endpoint` belongs to the transport (rest: Endpoint, table: Table, files: none). `reshape`
-    turns one record as sent into a flat JSON object, purely; None if it already is one. `log`: rows are versions of
-    records (an exchange table), so an older one is history, never a correction. `complete`: an unwindowed reading
-    enumerates every living record, so what is missing was withdrawn. `window_field`: the incident's column
-    ("reported_at") that windows filter on, if that is not the time of change; then each window that was read to its
-    end proves itself. `personal`: further dotted paths that are masked wherever raw records are shown. `two_step`:
-    the rows of a page are a list only; the engine asks `Transport.detail` for those it finds new or changed, and
-    keeps the detail as the raw record; of a page it asks for `details_at_once` of them at a time, within the host's
-    budget. `partitions`: parts that windows can be limited to (`Window.partition`), districts for
-    instance; each is read for itself, also at the same time, with its own cursor; together they are the whole stream.
+    `native_id`: dotted path, or several for a composite id; empty if the mapping names it (files). `operation`: path of
+    a column whose values in `deletes` (outer blanks and capitals left aside) say that the record was withdrawn
+    (domain.md §4.1): a tombstone by the source's own word. `endpoint` belongs to the transport (rest: Endpoint, table:
+    Table, files: none). `reshape` turns one record as sent into a flat JSON object, purely; None if it already is one.
+    `log`: rows are versions of records (an exchange table), so an older one is history, never a correction. `complete`:
+    an unwindowed reading enumerates every living record, so what is missing was withdrawn. `window_field`: the
+    incident's column ("reported_at") that windows filter on, if that is not the time of change; then each window that
+    was read to its end proves itself. `personal`: further dotted paths that are masked wherever raw records are shown.
+    `two_step`: the rows of a page are a list only; the engine asks `Transport.detail` for those it finds new or
+    changed, and keeps the detail as the raw record; of a page it asks for `details_at_once` of them at a time, within
+    the host's budget. `partitions`: parts that windows can be limited to (`Window.partition`), districts for instance;
+    each is read for itself, also at the same time, with its own cursor; together they are the whole stream.
     """
 
     name: str

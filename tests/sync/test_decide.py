@@ -426,3 +426,15 @@ def test_two_step_row_that_changes_without_its_detail_is_asked_for_once(rig: Rig
     assert counts(rig.run()) == (1, 0, 0, 1, 0, 0, 0)
     rig.run()
     assert upstream.detailed == 2
+
+
+@pytest.mark.parametrize("word", ["D", "d  ", " D"], ids=repr)
+def test_an_end_is_one_however_its_word_is_written(rig: Rig, upstream: Upstream, word: str) -> None:
+    """One system writes capitals, a column of fixed width pads: taken for a change, the record would stand for good."""
+    rig.shape(**LOG)
+    upstream.put("a", AT, op="I")
+    rig.run()
+    upstream.put("a", AT + 1000, op=word)
+    assert counts(rig.run())[5] == 1
+    assert rig.living() == {}
+    rig.check()
