@@ -1,5 +1,7 @@
 """One reading of a stream: which window is being read, how far, and what follows. Plain values, stored with every page."""
 
+import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -7,7 +9,7 @@ import msgspec
 
 from hub.source.stream import Position, Stream, Window
 
-__all__ = ["Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "window_of"]
+__all__ = ["Mode", "Reading", "begin", "begin_backfill", "following", "proven_cursor", "way_of", "window_of"]
 
 Mode = Literal["incremental", "full_refresh", "backfill"]
 
@@ -20,7 +22,7 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     because a record had no readable id or rows kept moving. `end` and `step` bound a backfill. `doubt` is the time
     of the oldest version that came after a newer one: the next reading must see it again, to know whether it is a
     correction. `mark` is the newest raw page as it began: what is on a later one was stored meanwhile. `read` is set once
-    its last page is stored: only the conclusion is missing.
+    its last page is stored: only the conclusion is missing. `way` is that of the stream as it began (see `way_of`).
     """
 
     mode: Mode
@@ -39,6 +41,7 @@ class Reading(msgspec.Struct, kw_only=True, omit_defaults=True):
     end: int | None = None
     step: int | None = None
     read: bool = False
+    way: str = ""
 
     @classmethod
     def load(cls, body: dict[str, Any]) -> "Reading | None":
@@ -85,6 +88,15 @@ def following(stream: Stream, reading: Reading, source_now: int) -> bool:
     reading.since, reading.position = reading.until, None
     reading.until = _end(stream, reading.since) if reading.step is None else min(reading.since + reading.step, last)
     return True
+
+
+def way_of(stream: Stream) -> str:
+    """How a stream is paged and its windows are asked for. Only on the same way a position still is where it was: page 5 of
+    larger pages lies behind rows that nobody has read."""
+    declared = [getattr(stream.endpoint, name, None) for name in ("path", "window", "paging", "order")]
+    # A connector's own way of paging may show itself by its address, which is another one in each process.
+    text = re.sub(r" at 0x[0-9a-f]+", "", repr((stream.window_field, declared)))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def window_of(reading: Reading, partition: str) -> Window:

@@ -38,7 +38,7 @@ from hub.sync.draft import ITS_DETAIL
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
 from hub.sync.prepare import Prepared, Preparer, Written
-from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, window_of
+from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, way_of, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
 from hub.sync.told import tell_outcome
@@ -166,11 +166,14 @@ class StreamRun:
         state = read_state(self._store, job.key, stream.name, job.partition)
         cursor = self.result.cursor = state.cursor if state else None
         reading = Reading.load(state.body) if state else None
-        if reading is None or reading.mode != self._mode or self._options.dry_run:
+        way = way_of(stream)
+        # One that a hub of before began does not say its way: most likely it is still the same.
+        other = reading is not None and (reading.mode != self._mode or reading.way not in ("", way))
+        if reading is None or other or self._options.dry_run:
             if reading is not None and lease is not None:
                 give_up(self._store, job, lease, reading, cursor)
             reading = self._begin(cursor)
-            reading.mark = newest_page(self._store)
+            reading.mark, reading.way = newest_page(self._store), way
         elif reading.mark is None:
             # Begun by a hub of before, which did not note it: nothing tells what was stored meanwhile.
             reading.mark, reading.broken = 0, True

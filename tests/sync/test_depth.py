@@ -99,3 +99,43 @@ def test_a_source_that_ignores_the_order_is_read_whole(rig: Rig, tmp_path: Path)
     )  # fmt: skip
     result = read(rig, tmp_path, endpoint, serve)
     assert (result.outcome, len(rig.living())) == (Outcome.OK, len(rows))
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full refresh"])
+def test_a_reading_begins_anew_where_its_pages_became_larger(rig: Rig, tmp_path: Path, full: bool) -> None:
+    """Interrupted behind two pages of five and gone on with in pages of ten, page 3 would lie behind ten unread rows."""
+    rows, down = [row(number, number) for number in range(30)], True
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        page, size = int(asked["page"]), int(asked["size"])
+        if page == 3 and down:
+            raise httpx.ConnectError("down")
+        return 0, rows[(page - 1) * size : page * size]
+
+    def listing(size: int) -> Endpoint:
+        return Endpoint(path="/l", paging=PageNumber(per_page=size), envelope=Envelope(rows="rows"))
+
+    rig.set(retries=0)
+    assert read(rig, tmp_path, listing(5), serve, full).outcome is Outcome.UNAVAILABLE
+    assert len(rig.living()) == 10
+    down = False
+    result = read(rig, tmp_path, listing(10), serve, full)
+    assert (result.outcome, len(rig.living()), result.counts.tombstoned) == (Outcome.OK, 30, 0)
+
+
+def test_a_reading_goes_on_where_nothing_was_declared_anew(rig: Rig, tmp_path: Path) -> None:
+    rows, down, asked_for = [row(number, number) for number in range(30)], True, []
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        page = int(asked["page"])
+        asked_for.append(page)
+        if page == 3 and down:
+            raise httpx.ConnectError("down")
+        return 0, rows[(page - 1) * 10 : page * 10]
+
+    endpoint = Endpoint(path="/l", paging=PageNumber(per_page=10), envelope=Envelope(rows="rows"))
+    rig.set(retries=0)
+    read(rig, tmp_path, endpoint, serve)
+    down = False
+    read(rig, tmp_path, endpoint, serve)
+    assert (asked_for, len(rig.living())) == ([1, 2, 3, 3, 4], 30)
