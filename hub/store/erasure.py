@@ -4,13 +4,12 @@ Incidents hold nothing of people: mapping masks what it knows of them in free te
 because it never held the person either.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
@@ -35,9 +34,10 @@ __all__ = [
 ]
 
 _SHORTEST = 2
-#: JSON as a text in JSON as a text in JSON.
-_NESTED = 3
-_ESCAPE = re.compile(r"(?<=\\u)[0-9a-f]{4}")
+#: A string whole, or a number outside of strings.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|\d+', re.DOTALL)
+_JSON_SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+_XML_NAMED = {"<": "lt", ">": "gt", "&": "amp", '"': "quot", "'": "apos"}
 _GONE = b"***"
 _ERASED: PersonRecord = {"role": "erased"}
 
@@ -206,22 +206,33 @@ def _strike(page: OpenPage | RawPage, index: int, people: list[PersonRecord]) ->
 
 
 def _without(raw: bytes, text: str) -> bytes:
-    """The bytes without the text, however JSON wrote it, also JSON that is itself a text in JSON."""
+    """The bytes without the text, however they write it."""
     if len(text) < _SHORTEST:
         return raw
-    # The longest first: a shorter one may be the end of it, and would leave its backslash behind.
-    for form in sorted(_forms(text), key=len, reverse=True):
-        raw = raw.replace(form.encode(), _GONE)
-    return raw
+    if text.isascii() and text.isdecimal() and raw.lstrip()[:1] == b"{":
+        number = text.encode()
+        # Without quotes the mask is no JSON, and of the record nothing could be read any more.
+        raw = _TOKEN.sub(lambda found: b'"%s"' % _GONE if found[0] == number else found[0], raw)
+    return _written(text).sub(_GONE, raw)
 
 
-def _forms(text: str) -> set[str]:
-    forms = {text}
-    for _ in range(_NESTED):
-        plain = {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
-        escaped = {json.dumps(form)[1:-1] for form in forms}
-        forms |= plain | escaped | {_ESCAPE.sub(lambda found: found[0].upper(), form) for form in escaped}
-    return forms
+@lru_cache(maxsize=256)
+def _written(text: str) -> re.Pattern[bytes]:
+    return re.compile(b"".join(map(_sign, text)), re.DOTALL)
+
+
+def _sign(sign: str) -> bytes:
+    """A pattern of one sign as it is or as JSON and XML may write it: PHP writes `\\/`, Java `\\u0026`, and in JSON that is
+    itself a text in JSON each backslash stands twice, or four times."""
+    units = sign.encode("utf-16-be").hex()
+    ways = [b"".join(rb"\\+u(?i:%s)" % units[start : start + 4].encode() for start in range(0, len(units), 4))]
+    if sign in _JSON_SHORT:
+        ways.append(rb"\\+" + re.escape(_JSON_SHORT[sign].encode()))
+    ways += [b"&#0*%d;" % ord(sign), b"&#[xX]0*(?i:%x);" % ord(sign)]
+    if sign in _XML_NAMED:
+        ways.append(b"&%s;" % _XML_NAMED[sign].encode())
+    # Itself last: it may be the end of another way, and would leave the backslash before it behind.
+    return b"(?:%s)" % b"|".join((*ways, re.escape(sign.encode())))
 
 
 def _strike_stored(store: Store, number: int, strike: Callable[[OpenPage], int]) -> int:

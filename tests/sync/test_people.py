@@ -17,6 +17,7 @@ from hub.store.raw import people_of, raw_of
 from hub.store.rotation import key_of, rotate
 from hub.store.store import Store
 from hub.store.tables import metadata
+from hub.sync.remap import remap
 
 HOUR = 3_600_000
 PHONE, NAME = "13900007788", "测试寅"
@@ -158,6 +159,39 @@ def test_erased_from_json_that_is_a_text_in_json(
     record = raw_of(rig.store, identity(rig, "x"))
     assert record is not None
     assert json.loads(json.loads(record.raw)["more"]) == {"said": "call ***"}
+
+
+SPELT = {
+    "PHP": rb'"O\u0027Neil\/\u5bc5"',
+    "Java": b'"O\\u0027Neil/%s"' % "\u5bc5".encode(),
+    "capital escapes": rb'"O\u0027Neil\u002F\u5BC5"',
+    "XML in it": b'"<who>O&apos;Neil/&#23493;</who>"',
+    "XML in it, hexadecimal": b'"<who>O&#x27;Neil&#x2f;&#x5BC5;</who>"',
+}
+
+
+@pytest.mark.parametrize("spelt", SPELT.values(), ids=SPELT)
+def test_erased_however_a_source_writes_its_signs(rig: Rig, upstream: Upstream, spelt: bytes) -> None:
+    """Everything that needs no escape may have one all the same; what the mapping read is the name itself."""
+    raw = b'{"id":"x","at":%d,"who":"O\'Neil/%s","more":[%s]}' % (START - HOUR, "\u5bc5".encode(), spelt)
+    upstream.records.append({"id": "x", "at": START - HOUR, "raw": raw})
+    rig.run()
+    assert erase_person(rig.store, "O'Neil/\u5bc5", START).records == 1
+    record = raw_of(rig.store, identity(rig, "x"))
+    assert record is not None
+    assert b"Neil" not in record.raw
+    assert json.loads(record.raw)["more"][0].replace("<who>", "").replace("</who>", "") == "***"
+
+
+def test_a_number_without_quotes_is_erased_and_the_rest_can_be_read(rig: Rig, upstream: Upstream) -> None:
+    raw = b'{"id":"x","at":%d,"phone":%s,"title":"%s, again"}' % (START - HOUR, PHONE.encode(), PHONE.encode())
+    upstream.records.append({"id": "x", "at": START - HOUR, "raw": raw})
+    rig.run()
+    erase_person(rig.store, PHONE, START)
+    record = raw_of(rig.store, identity(rig, "x"))
+    assert record is not None
+    assert json.loads(record.raw) == {"id": "x", "at": START - HOUR, "phone": "***", "title": "***, again"}
+    assert remap(rig.store, rig.job, "one").unmappable == 0
 
 
 def test_a_text_too_short_is_refused(rig: Rig) -> None:
