@@ -78,8 +78,6 @@ def remap(
             _under_lease(store, job, owner, work, result.run)
     except HubError as error:
         result.run.outcome, result.run.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
-    if result.unmappable and result.run.outcome is Outcome.OK:
-        result.run.outcome = Outcome.PARTIAL
     return result
 
 
@@ -90,7 +88,7 @@ def _under_lease(store: Store, job: StreamJob, owner: str, work: "_Remap", run: 
     outcome, said = Outcome.FAILED, FailedError("a defect", remedy="see the log").render()
     try:
         work.go(lease)
-        outcome, said = Outcome.OK, ""
+        outcome, said = run.outcome, ""
     except HubError as error:
         outcome, said = error.outcome, error.render()
         raise
@@ -122,6 +120,8 @@ class _Remap:
             key = self._step(lease, key)
         if lease is not None and self._since is None:
             forget_uncounted(self._store, lease, *place, now_ms())
+        if self._result.unmappable:
+            self._result.run.outcome = Outcome.PARTIAL
 
     def _step(self, lease: Lease | None, key: int) -> int | None:
         """Remap the batch after this key; the key to go on from, None at the end. FailedError if it meets other writers again and
@@ -166,10 +166,9 @@ class _Remap:
     def _mapped(self, write: PageWrite, identity: str, full: Full) -> Mapped | None:
         """The stored raw record under today's mapping, its people noted in the write; None if it cannot be mapped."""
         page = self._open(full.raw_page)
-        raw, reshape = page.slices[full.raw_index], self._job.stream.reshape
         mapper = self._mapper(page.mapping, page.zone)
         try:
-            mapped = mapper.map(reshape(raw) if reshape else raw)
+            mapped = mapper.map(self._flat(page.slices[full.raw_index]))
         except UnmappableError:
             self._found.unmappable += 1
             return None
@@ -183,6 +182,14 @@ class _Remap:
             rewrite.people[full.raw_index] = mapped.people
             write.rewrites[full.raw_page] = rewrite
         return mapped
+
+    def _flat(self, raw: bytes) -> bytes:
+        reshape = self._job.stream.reshape
+        try:
+            return reshape(raw) if reshape else raw
+        except Exception as error:
+            # A connector's own code, perhaps a newer one than stored the record: what it stumbles over stops nothing else.
+            raise UnmappableError(()) from error
 
     def _changed(self, write: PageWrite, identity: str, full: Full, row: tuple[Any, ...]) -> None:
         fields = changed_fields(full.row, row)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hub.clock import now_ms
-from hub.errors import HubError, MisconfiguredError, Outcome
+from hub.errors import FailedError, HubError, MisconfiguredError, Outcome
 from hub.source.stream import Page
 from hub.store import leases, runs
 from hub.store.page import Counts, Lease
@@ -56,6 +56,9 @@ def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner
             result.outcome = Outcome.PARTIAL
     except HubError as error:
         result.outcome, result.error = error.outcome, error.within(source=job.source, stream=job.stream.name)
+    except BaseException:
+        result.outcome, result.error = Outcome.FAILED, FailedError("a defect", remedy="see the log", **marks)
+        raise
     finally:
         said = result.error.render() if result.error else None
         runs.close_run(store, result.run_id, result.outcome, result.cursor, said, now_ms())

@@ -72,7 +72,23 @@ def test_what_the_mapping_refuses_keeps_its_version(rig: Rig, upstream: Upstream
     result = remap(rig.store, rig.job, "me")
     assert (result.run.outcome, result.unmappable, result.run.counts.changed) == (Outcome.PARTIAL, 4, 0)
     assert len(rig.living()) == 4
+    assert rig.all("SELECT outcome FROM run WHERE mode = 'remap'") == [("partial",)]
     rig.check()
+
+
+def test_a_record_that_cannot_be_reshaped_any_more_stops_no_other(rig: Rig, upstream: Upstream, tmp_path: Path) -> None:
+    fill(upstream, 3)
+    rig.run()
+
+    def reshape(raw: bytes) -> bytes:
+        if b'"r1"' in raw:
+            raise KeyError("steps")
+        return raw
+
+    rig.shape(reshape=reshape)
+    rig.mappings = write_mapping(tmp_path / "newer", NEWER)
+    result = remap(rig.store, rig.job, "me")
+    assert (result.run.outcome, result.unmappable, result.run.counts.changed) == (Outcome.PARTIAL, 1, 2)
 
 
 def test_only_what_changed_since(rig: Rig, upstream: Upstream, tmp_path: Path) -> None:

@@ -328,3 +328,17 @@ def test_a_list_row_in_quarantine_is_not_taken_for_its_record(rig: Rig, tmp_path
     relaxed(rig, tmp_path).run()
     assert {key: title for key, (title, _) in rig.living().items()} == {'"x"': "title of x", '"y"': "title of y"}
     assert len(list_quarantine(rig.store)) == 1
+
+
+def test_a_replay_that_stumbles_is_no_success_in_the_run_book(
+    rig: Rig, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.put("x", START - HOUR, fine="much")
+    rig.run()
+
+    def stumbles(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("hub.sync.replay.quarantined_raw", stumbles)
+    assert relaxed(rig, tmp_path).run().outcome is Outcome.FAILED
+    assert rig.all("SELECT outcome FROM run WHERE mode = 'replay'") == [("failed",)]
