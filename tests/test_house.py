@@ -318,6 +318,7 @@ REASONS = (
     "cannot be reshaped (KeyError)", "its detail is of another record", "its detail: no native id at id", "fits no pattern",
     "fits several patterns: a*, b*", "row 7: 3 fields where the header has 4",
     "row 8: a number too long for a spreadsheet to keep: send it as text",
+    "row 9: a number cut short by a spreadsheet: send it as text",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,6 +27,10 @@ _MAX_UNFOLDED = 1 << 30
 
 #: Above it not every whole number has a value of its own in a spreadsheet.
 _EXACT = 2**53
+#: Of a number that was typed Excel keeps fifteen digits; those behind become noughts.
+_TYPED = 10**15
+#: How Excel writes a long number into a CSV file when nobody says that it is text.
+_CUT_SHORT = re.compile(r"-?\d(?:\.\d{1,5})?E\+\d{2,3}")
 
 Field = str | dict[str, str]
 """The text of a cell, or {"formula_error": "#N/A"}: no value, which a mapping that needs the column refuses."""
@@ -124,7 +129,8 @@ def _lines(path: Path, encoding: str, delimiter: str) -> Iterator[_Fields]:
         try:
             for fields in reader:
                 if any(fields):
-                    yield fields, ""
+                    cut = any("E+" in text and _CUT_SHORT.fullmatch(text) for text in fields)
+                    yield fields, "a number cut short by a spreadsheet: send it as text" if cut else ""
         except csv.Error as exc:
             raise SetAsideError(f"cannot be read from line {reader.line_num} on: {exc}") from exc
 
@@ -184,7 +190,7 @@ def _text(cell: Any) -> str:
 
 
 def _long(cell: Any) -> bool:
-    return isinstance(cell, float) and abs(cell) >= _EXACT
+    return isinstance(cell, float) and abs(cell) >= _TYPED and (abs(cell) >= _EXACT or cell % 10 == 0)
 
 
 def _header(fields: list[str] | list[Field], required: tuple[str, ...]) -> list[str]:

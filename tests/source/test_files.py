@@ -218,6 +218,24 @@ def test_a_number_that_a_spreadsheet_cannot_keep_sets_its_row_aside(context: Sou
     assert [bad.reason for bad in page.bad] == [f"row {row}: {said}" for row in (1, 2, 5)]
 
 
+def test_a_number_of_which_excel_keeps_fifteen_digits_sets_its_row_aside(context: SourceContext, folder: Path) -> None:
+    """Two components, 3307020101000001 and …2, as Excel saves them: they would be one record."""
+    workbook(folder / "east_1.xlsx", ["编号"], [3307020101000000], [3307020101000000], [330702010100000])
+    (page,) = read(transport(context, SPEC.model_copy(update={"sheet": "数据"})), context)
+    assert [row["编号"] for row in rows([page])] == ["330702010100000"]
+    assert len(page.bad) == 2
+
+
+def test_a_number_that_excel_cut_short_in_a_csv_file_sets_its_row_aside(context: SourceContext, folder: Path) -> None:
+    """Every number of that length and beginning reads like it: they would be one record."""
+    texts = ["3.30702E+17", "1E+11", "3307020101000001", "E+15", "1.5E-05", "1.000000E+06", "A3.3E+17"]
+    (folder / "east_1.csv").write_text("编号\n" + "".join(f"{text}\n" for text in texts), "utf-8")
+    (page,) = read(transport(context), context)
+    assert [row["编号"] for row in rows([page])] == texts[2:]
+    said = "a number cut short by a spreadsheet: send it as text"
+    assert [bad.reason for bad in page.bad] == [f"row 1: {said}", f"row 2: {said}"]
+
+
 def test_a_merged_cell_holds_for_all_its_rows(context: SourceContext, folder: Path) -> None:
     workbook(folder / "east_1.xlsx", ["编号", "街道"], ["1", "城东"], ["2"], ["3"], [], ["4"], ["5", "城西"])
     book = openpyxl.load_workbook(folder / "east_1.xlsx")
