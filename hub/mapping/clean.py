@@ -25,8 +25,11 @@ _FREE_TEXT = tuple(
 )
 _free_text = itemgetter(*_FREE_TEXT)
 _TOLD = ("name", "phone", "id_number")
-_BLANKS = " \u00a0\u3000"
-_DASHES = "-\u2010\u2011\u2013"
+_BLANKS = " \t\n\r\u00a0\u3000"
+_DASHES = "-.\u2010\u2011\u2013\u2014\uff0d"
+#: A Chinese keyboard writes digits of full width as well.
+_WIDE = {digit: chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
+_NARROW = str.maketrans({**{wide: digit for digit, wide in _WIDE.items()}, "x": "X", "\uff38": "X", "\uff58": "X"})
 #: What may stand between the characters of each.
 _WITHIN = {"name": _BLANKS + "\u00b7\u2022", "phone": _BLANKS + _DASHES, "id_number": _BLANKS + _DASHES}
 _NUMBER = re.compile(r"\d{7,}X?")
@@ -53,12 +56,22 @@ def without_people(row: tuple[Any, ...], people: list[PersonRecord]) -> tuple[An
 def _perhaps(person: PersonRecord, free: str) -> object:
     """True in a test if the text may tell of the person. It runs for every record: nearly all end here, by a part that stands
     in every spelling. Numbers are written in groups: the last four digits of a phone; what follows the region of an ID
-    number, whose end may be x or X."""
+    number, whose end may be x or X; one of their digits where all are of full width."""
     name, phone, number = person.get("name"), person.get("phone"), person.get("id_number")
     return (
         (name and ((name[-1] in free and name[0] in free) or not name.isalnum()))
-        or (phone and (phone[-4:] in free or not phone.isalnum()))
-        or (number and (number[6:12] in free or not number.isalnum()))
+        or (
+            phone
+            and (phone[-4:] in free or not (phone.isalnum() and phone.isascii()) or _WIDE.get(phone[-1], phone) in free)
+        )
+        or (
+            number
+            and (
+                number[6:12] in free
+                or not (number.isalnum() and number.isascii())
+                or _WIDE.get(number[0], number) in free
+            )
+        )
     )
 
 
@@ -113,7 +126,7 @@ def _cores(key: str, value: str) -> set[str]:
 def _squeezed(text: str, within: str) -> str:
     for sign in within:
         text = text.replace(sign, "")
-    return text.replace("x", "X")
+    return text.translate(_NARROW)
 
 
 def _hidden(text: str, core: str, within: str) -> str:

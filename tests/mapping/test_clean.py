@@ -79,6 +79,11 @@ def test_a_name_is_masked_however_it_is_spaced(mapper: Mapper, who: str, told: s
         ("13800001111", "+86 138-0000-1111", "+86 ***"),
         ("0579-80001111", "057980001111", "***"),
         ("0579-80001111", "0579 8000 1111", "***"),
+        ("13800001111", "１３８００００１１１１", "***"),
+        ("１３８００００１１１１", "13800001111", "***"),
+        ("138-0000-1111", "１３８－００００－１１１１", "***"),
+        ("13800001111", "138.0000.1111", "***"),
+        ("13800001111", "138\t0000\n1111", "***"),
         ("13800001111/13900002222", "13900002222", "***"),
     ],
 )
@@ -88,7 +93,10 @@ def test_a_phone_is_masked_however_it_is_written(mapper: Mapper, phone: str, tol
 
 
 @pytest.mark.parametrize("number", ["11010119900307803X", "11010119900307803x", "110101 19900307 803X"])
-@pytest.mark.parametrize("told", ["11010119900307803x", "110101 19900307 803X", "110101-19900307-803x"])
+@pytest.mark.parametrize(
+    "told",
+    ["11010119900307803x", "110101 19900307 803X", "110101-19900307-803x", "１１０１０１１９９００３０７８０３ｘ"],
+)
 def test_an_id_number_is_masked_however_it_is_written(mapper: Mapper, number: str, told: str) -> None:
     assert mapped(mapper, {"number": number, "title": f"证号{told}"})["title"] == "证号***"
 
