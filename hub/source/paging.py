@@ -1,6 +1,7 @@
 """Ways to turn pages, as small frozen values: what to ask at a position, and where to go on. None of them goes in
 circles."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,8 +112,8 @@ class OnePage(_NeverRepeats):
 class PageNumber(_NoticesRepeats):
     """`page=3&size=100`. For sources that cannot sort by their cursor: rows may shift while we read.
 
-    If the total moved between the first and the last page, the window is read once more from its beginning, at most
-    `restarts` times; known rows cost only a hash.
+    If the total moved while they were read, the window is read once more from its beginning, at most `restarts` times; known
+    rows cost only a hash. So it is where no total tells and there were several pages, until two readings agree.
     """
 
     page: str = "page"
@@ -130,13 +131,13 @@ class PageNumber(_NoticesRepeats):
         if not _last(page, read, self.per_page, self.ends):
             kept = _kept(position, page, self.per_page)
             return kept | {"page": position.get("page", self.first) + 1, "read": read}
-        if _moved(position, page, read) and position.get("restarts", 0) < self.restarts:
-            return {"page": self.first, "restarts": position.get("restarts", 0) + 1}
+        if not _held_still(position, page, read) and position.get("restarts", 0) < self.restarts:
+            return {"page": self.first} | _once_more(position, page)
         check_depth(position, page, read)
         return None
 
     def steady(self, position: Position, page: Turned) -> bool:
-        return not _moved(position, page, position.get("read", 0) + page.count)
+        return _held_still(position, page, position.get("read", 0) + page.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +157,13 @@ class Offset(_NoticesRepeats):
         read = position.get("offset", 0) + page.count
         if not _last(page, read, self.per_page, self.ends):
             return _kept(position, page, self.per_page) | {"offset": read}
-        if _moved(position, page, read) and position.get("restarts", 0) < self.restarts:
-            return {"offset": 0, "restarts": position.get("restarts", 0) + 1}
+        if not _held_still(position, page, read) and position.get("restarts", 0) < self.restarts:
+            return {"offset": 0} | _once_more(position, page)
         check_depth(position, page, read)
         return None
 
     def steady(self, position: Position, page: Turned) -> bool:
-        return not _moved(position, page, position.get("offset", 0) + page.count)
+        return _held_still(position, page, position.get("offset", 0) + page.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,18 +277,36 @@ def _check_counted(counted: Position) -> None:
 
 
 def _kept(position: Position, page: Turned, per_page: int) -> Position:
-    """What goes along from page to page: this page's digest and whether it was full, the total of the first one, the
-    restarts so far."""
-    total = position.get("total", page.split.total)
-    restarts = {"restarts": position["restarts"]} if "restarts" in position else {}
-    full = {"full": True} if page.count >= per_page else {}
-    return {"digest": page.digest, **full, **({} if total is None else {"total": total}), **restarts}
+    """What goes along from page to page: this page's digest and whether it was full, the total of the first one and whether a
+    later one said another, the restarts so far; without a total a digest of all pages, of this reading and the one before."""
+    kept: Position = {key: position[key] for key in ("restarts", "former", "moved") if key in position}
+    if page.count >= per_page:
+        kept["full"] = True
+    if (total := position.get("total", page.split.total)) is None:
+        kept["run"] = _run(position, page)
+    else:
+        kept["total"] = total
+        if page.split.total not in (None, total):
+            kept["moved"] = True
+    return {"digest": page.digest, **kept}
 
 
-def _moved(position: Position, page: Turned, read: int) -> bool:
-    """Whether the total is not what the first page said, or not what was read. A page without one leaves what was said."""
+def _held_still(position: Position, page: Turned, read: int) -> bool:
+    """Whether no row can have slipped past us: of the total, none moved and no more is counted than was read. A page without a
+    total leaves what was said. Where none has one, only a second reading of the same pages shows it."""
     total = position.get("total") if page.split.total is None else page.split.total
-    return total is not None and bool(total != position.get("total", total) or read < total)
+    if total is None:
+        return bool(read == page.count or position.get("former") == _run(position, page))
+    return bool(total == position.get("total", total) and read >= total and "moved" not in position)
+
+
+def _once_more(position: Position, page: Turned) -> Position:
+    former = {} if "total" in position or page.split.total is not None else {"former": _run(position, page)}
+    return {"restarts": position.get("restarts", 0) + 1, **former}
+
+
+def _run(position: Position, page: Turned) -> str:
+    return hashlib.blake2b((position.get("run", "") + page.digest).encode(), digest_size=8).hexdigest()
 
 
 def _circling(position: Position, key: str, value: str | int) -> Position:

@@ -165,13 +165,13 @@ def test_without_edges_it_fails(upstream: Any, reply: Any, context: SourceContex
 
 def test_a_page_with_bad_rows_still_counts_as_full(upstream: Any, reply: Any, context: SourceContext) -> None:
     upstream.answer = [reply('[{"id":1},{"id":NaN}]'), reply('[{"id":1},{"id":NaN}]'), reply("[]")]
-    endpoint = Endpoint(path="/", paging=PageNumber(per_page=2))
+    endpoint = Endpoint(path="/", paging=PageNumber(per_page=2, restarts=0))
     assert len(read(Rest(upstream.url, context), stream(endpoint))) == 2
 
 
 def test_a_page_sent_twice_is_asked_for_once_more(upstream: Any, reply: Any, context: SourceContext) -> None:
     upstream.answer = [reply("[1,2]"), reply("[1,2]"), reply("[3]")]
-    pages = read(Rest(upstream.url, context), stream(Endpoint(path="/", paging=PageNumber(per_page=2))))
+    pages = read(Rest(upstream.url, context), stream(Endpoint(path="/", paging=PageNumber(per_page=2, restarts=0))))
     assert [page.rows for page in pages] == [[b"1", b"2"], [b"3"]]
     assert [page.requests for page in pages] == [1, 2]
 

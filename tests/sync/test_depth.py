@@ -131,11 +131,35 @@ def test_a_reading_goes_on_where_nothing_was_declared_anew(rig: Rig, tmp_path: P
         asked_for.append(page)
         if page == 3 and down:
             raise httpx.ConnectError("down")
-        return 0, rows[(page - 1) * 10 : page * 10]
+        return len(rows), rows[(page - 1) * 10 : page * 10]
 
-    endpoint = Endpoint(path="/l", paging=PageNumber(per_page=10), envelope=Envelope(rows="rows"))
+    endpoint = Endpoint(path="/l", paging=PageNumber(per_page=10), envelope=Envelope(rows="rows", total="total"))
     rig.set(retries=0)
     read(rig, tmp_path, endpoint, serve)
     down = False
     read(rig, tmp_path, endpoint, serve)
-    assert (asked_for, len(rig.living())) == ([1, 2, 3, 3, 4], 30)
+    assert (asked_for, len(rig.living())) == ([1, 2, 3, 3], 30)
+
+
+@pytest.mark.parametrize("counted", [False, True], ids=["without a total", "with a total"])
+@pytest.mark.parametrize("known", [False, True], ids=["first reading", "full refresh"])
+def test_a_row_that_slips_past_is_neither_lost_nor_buried(rig: Rig, tmp_path: Path, counted: bool, known: bool) -> None:
+    """One row goes after the first page and moves the others up; another comes at the end, so that the total is right again."""
+    rows, asked_for, meanwhile = [row(number, number) for number in range(30)], [0], not known
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        page = int(asked["page"])
+        asked_for[0] += meanwhile
+        if asked_for[0] == 2:
+            rows.pop(3)
+        if asked_for[0] == 3:
+            rows.append(row(99, 99))
+        return len(rows), rows[(page - 1) * 10 : page * 10]
+
+    envelope = Envelope(rows="rows", total="total" if counted else None)
+    endpoint = Endpoint(path="/l", paging=PageNumber(per_page=10), envelope=envelope)
+    if known:
+        read(rig, tmp_path, endpoint, serve, full=True)
+        meanwhile = True
+    read(rig, tmp_path, endpoint, serve, full=True)
+    assert "10" in rig.living()
