@@ -44,6 +44,9 @@ class Keyset:
         )
 
     def steady(self, position: Position, page: Turned) -> bool:
+        if page.count == 0 and "since" in position and position["page"] == self.first:
+            # The row whose time the window begins at would have to come again: nothing at all is an answer that failed.
+            return False
         return bool(position.get("read", 0) + page.count >= (page.split.total or position.get("total", 0)))
 
     def repeats(self, position: Position, page: Turned) -> bool:

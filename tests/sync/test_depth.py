@@ -163,3 +163,22 @@ def test_a_row_that_slips_past_is_neither_lost_nor_buried(rig: Rig, tmp_path: Pa
         meanwhile = True
     read(rig, tmp_path, endpoint, serve, full=True)
     assert "10" in rig.living()
+
+
+def test_nothing_at_all_behind_a_full_page_proves_no_deletion(rig: Rig, tmp_path: Path) -> None:
+    """A gateway that is out of breath says "no rows" in the middle; the window begins at a row that was there just now."""
+    rows, fails = [row(number, number) for number in range(25)], False
+
+    def serve(asked: httpx.QueryParams) -> tuple[int, Rows]:
+        since, page = int(asked.get("since", 0)), int(asked["page"])
+        found = [one for one in rows if one["at"] >= since]
+        return 0, [] if fails and since else found[(page - 1) * 10 : page * 10]
+
+    endpoint = Endpoint(
+        path="/l", paging=Keyset(per_page=10), envelope=Envelope(rows="rows"),
+        window=WindowParams(since="since", format="epoch_ms"),
+    )  # fmt: skip
+    read(rig, tmp_path, endpoint, serve, full=True)
+    fails = True
+    result = read(rig, tmp_path, endpoint, serve, full=True)
+    assert (result.counts.tombstoned, len(rig.living())) == (0, 25)
