@@ -116,7 +116,9 @@ class SubjectSpec(_Spec):
     name: FieldSpec
     code: FieldSpec | None = None
     kind: FieldSpec | None = Field(
-        None, description="Path that tells persons from organisations; without it a code that is an ID number tells."
+        None,
+        description="Path that tells persons from organisations; without it a code that is an ID number tells. Where it "
+        "says nothing, only who has a right credit code is an organisation, unless `person` is `*`.",
     )
     person: tuple[str, ...] = Field((), description="Values of `kind` that mean a natural person; `*`: any value does.")
     address: FieldSpec | None = Field(None, description="Address of the subject, kept only for a natural person.")

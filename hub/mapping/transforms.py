@@ -134,8 +134,10 @@ def region_reader(coded: Callable[..., Coded] | None) -> Callable[[Leaf], tuple[
 def subject_reader(
     person: frozenset[str], notes: Notes
 ) -> Callable[[Leaf, Leaf, Leaf, Leaf], tuple[str | None, str | None, str | None]]:
-    """A function (name, code, kind, address) → kind, name and code of the subject. A natural person goes to `notes.people`."""
+    """A function (name, code, kind, address) → kind, name and code of the subject. A natural person goes to `notes.people`, and
+    so does whoever may be one: where kinds tell and none is said, only a right credit code shows an organisation."""
     anything = "*" in person
+    told = bool(person) and not anything
 
     def subject(
         name: Leaf, code: Leaf, kind: Leaf = None, address: Leaf = None
@@ -143,7 +145,8 @@ def subject_reader(
         name, code, kind = text_of(name), text_of(code), text_of(kind)
         if name is None and code is None:
             return (None, None, None)
-        if kind in person or (kind and anything) or (code and is_id_number(code)):
+        unsaid = told and (kind is None or not kind.strip()) and (code is None or bad_credit_code(code))
+        if unsaid or (kind and (anything or kind.strip() in person)) or (code and is_id_number(code)):
             found = {"role": "subject", "name": name, "id_number": code, "address": text_of(address)}
             notes.people.append({key: item for key, item in found.items() if item})
             if code and bad_id_number(code):

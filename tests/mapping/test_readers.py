@@ -13,7 +13,14 @@ from hub.incident import Flag
 from hub.mapping.generated import Scope
 from hub.mapping.instants import Instant, iso_utc
 from hub.mapping.position import from_bd09, from_gcj02, position_reader, to_gcj02
-from hub.mapping.transforms import amount_reader, bad_id_number, region_reader, subject_reader, text_of
+from hub.mapping.transforms import (
+    amount_reader,
+    bad_credit_code,
+    bad_id_number,
+    region_reader,
+    subject_reader,
+    text_of,
+)
 from hub.mapping.values import BadValueError, Notes
 
 CHINA = (72.0, 15.0, 138.0, 56.0)
@@ -293,3 +300,24 @@ def test_a_region_is_its_digits(written: str | int, region: str | None, town: st
 def test_a_name_is_no_region(written: str | bool) -> None:
     with pytest.raises(BadValueError):
         region_reader(None)(written)
+
+
+@pytest.mark.parametrize("kind", [None, "", " "], ids=repr)
+def test_a_subject_of_whom_nothing_says_that_he_is_an_organisation_is_kept_out_of_the_incident(
+    kind: str | None,
+) -> None:
+    notes = Notes()
+    assert subject_reader(frozenset({"1"}), notes)("测试甲", None, kind) == ("person", None, None)
+    assert notes.people == [{"role": "subject", "name": "测试甲"}]
+    assert subject_reader(frozenset({"1"}), Notes())("测试甲", "K-7", kind) == ("person", None, None)
+    code = "91330702MA28D12N5N"
+    assert bad_credit_code(code) is False
+    assert subject_reader(frozenset({"1"}), Notes())("测试公司", code, kind) == ("organization", "测试公司", code)
+
+
+def test_a_kind_that_is_sent_for_persons_only_is_not_missed_for_others() -> None:
+    assert subject_reader(frozenset({"*"}), Notes())("测试公司", None, None) == ("organization", "测试公司", None)
+
+
+def test_the_kind_of_a_subject_may_be_padded() -> None:
+    assert subject_reader(frozenset({"1"}), Notes())("测试甲", None, "1 ") == ("person", None, None)
