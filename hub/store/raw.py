@@ -7,7 +7,7 @@ from hub.mapping.values import PersonRecord
 from hub.store.page import Seal
 from hub.store.store import Store, Transaction
 
-__all__ = ["OpenPage", "RawRecord", "newest_page", "open_page", "people_of", "raw_of", "raw_record"]
+__all__ = ["OpenPage", "RawRecord", "mappings_of", "newest_page", "open_page", "people_of", "raw_of", "raw_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,14 @@ def newest_page(store: Store) -> int:
     """The highest number of a raw page so far, 0 if there is none. What is stored later has a higher one, whatever clocks say."""
     with store.glance() as transaction:
         return int(transaction.one("SELECT max(id) FROM raw_page")[0] or 0)
+
+
+def mappings_of(transaction: Transaction, numbers: set[int]) -> dict[int, str]:
+    """By which mapping the records of these raw pages were read."""
+    rows = transaction.all(
+        f"SELECT id, mapping FROM raw_page WHERE {transaction.any_of('id')}", (transaction.list_value(sorted(numbers)),)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def open_page(store: Store, number: int) -> OpenPage:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.config import SourceSettings
+from hub.errors import MappingError
 from hub.mapping.instants import Instant
 from hub.mapping.mapping import Mapper, Mapping, Mappings
 from hub.mapping.values import Leaf, Notes
@@ -54,6 +55,13 @@ class StreamJob:
 
     def mapping_of(self, page_mapping: str) -> Mapping:
         return self.mappings.get(page_mapping or self.stream.mapping)
+
+    def outdated(self, mapping: str, version: int) -> bool:
+        """Whether the mapping of that name is newer now; one that is not there any more, or wrong, will not read anything."""
+        try:
+            return self.mappings.get(mapping).version > version
+        except MappingError:
+            return False
 
     def mapper(self, page_mapping: str, zone: str) -> Mapper:
         return self.mapping_of(page_mapping).mapper(zone)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from hub.clock import now_ms
@@ -15,7 +16,7 @@ from hub.store import leases, runs
 from hub.store.gaps import count_anew, forget_uncounted
 from hub.store.known import Full, living_after
 from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, Rewrite, UpdatedIncident
-from hub.store.raw import OpenPage, open_page
+from hub.store.raw import OpenPage, mappings_of, open_page
 from hub.store.store import ConflictError, Store
 from hub.store.write import write_page
 from hub.sync.enrich import enriched
@@ -127,14 +128,13 @@ class _Remap:
         """Remap the batch after this key; the key to go on from, None at the end. FailedError if it meets other writers again and
         again."""
         for _ in range(_CONFLICTS):
-            with self._store.read() as transaction:
-                last, batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
+            last, batch, mapping = self._batch(key)
             if not batch:
                 return last
             # A page may have been written anew since it was opened: by the batch before, if by nobody else.
             self._pages.clear()
             self._found = RemapResult(self._result.run)
-            write = self._decide(batch)
+            write = self._decide(batch, mapping)
             try:
                 if lease is not None:
                     write_page(self._store, lease, write)
@@ -147,8 +147,18 @@ class _Remap:
             return last
         raise FailedError("a page met other writers {times} times", times=_CONFLICTS, remedy="run the command again")
 
-    def _decide(self, batch: list[tuple[str, Full]]) -> PageWrite:
-        mapping, now, run = self._job.mapping, now_ms(), self._result.run
+    def _batch(self, key: int) -> tuple[int | None, list[tuple[str, Full]], str]:
+        """The batch after this key, the key to go on from, and the mapping that reads the batch: what is written together is
+        noted as made by one, and files of several kinds may share a stream."""
+        with self._store.read() as transaction:
+            last, batch = living_after(transaction, self._job.key, self._job.stream.name, key, self._since, _BATCH)
+            made_by = mappings_of(transaction, {full.raw_page for _, full in batch})
+        mapping = made_by.get(batch[0][1].raw_page, "") if batch else ""
+        alike = list(takewhile(lambda item: made_by.get(item[1].raw_page, "") == mapping, batch))
+        return (last if len(alike) == len(batch) else alike[-1][1].key), alike, mapping
+
+    def _decide(self, batch: list[tuple[str, Full]], made_by: str) -> PageWrite:
+        mapping, now, run = self._job.mapping_of(made_by), now_ms(), self._result.run
         write = PageWrite(
             source=self._job.key, stream=self._job.stream.name, partition=self._job.partition, kind=mapping.kind.value,
             mapping=mapping.name, mapping_version=mapping.version, run=run.run_id, number=run.pages, now=now,

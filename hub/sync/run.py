@@ -133,7 +133,7 @@ class StreamRun:
         outdated = [
             entry
             for entry in list_quarantine(self._store, source=job.key, stream=job.stream.name)
-            if entry.mapping_version < job.mapping.version
+            if job.outdated(entry.mapping, entry.mapping_version)
         ]
         if outdated:
             # A newer mapping may read what an older one could not: quarantine is a queue, not a grave.
