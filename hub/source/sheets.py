@@ -201,9 +201,10 @@ def _header(fields: list[str] | list[Field], required: tuple[str, ...]) -> list[
         raise SetAsideError("is empty")
     if not all(names) or any(name.replace(".", "", 1).isdigit() for name in names):
         raise SetAsideError("has no header line")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    # Told by number: where the header is missing, what stands here is a record, and a person's name in it may come twice.
+    twice = [str(number) for number, name in enumerate(names, 1) if names.count(name) > 1]
     if twice:
-        raise SetAsideError(f"names column {', '.join(twice)} twice")
+        raise SetAsideError(f"names a column twice: number {', '.join(twice)}")
     missing = [name for name in required if name not in names]
     if missing:
         raise SetAsideError(f"lacks column {', '.join(missing)}")

@@ -136,7 +136,8 @@ def test_detection_comes_last(tmp_path: Path) -> None:
         ("\n,,\n", "is empty"),
         ("a,,b\n1,2,3\n", "has no header line"),
         ("1,2\n3,4\n", "has no header line"),
-        ("a,b,a\n1,2,3\n", "names column a twice"),
+        ("a,b,a\n1,2,3\n", "names a column twice: number 1, 3"),
+        ("JD-1,陈测试,陈测试\nJD-2,王测试,王测试\n", "names a column twice: number 2, 3"),
         ("a,b\n1,2\n", "lacks column 编号"),
     ],
 )
