@@ -238,6 +238,11 @@ def _after(found: Sequence[Mapping[str, Any]], declared: Table) -> Position:
             table=declared.name,
             remedy="order by columns that are unique and never null",
         )
+    if any(isinstance(value, bytes | memoryview | bytearray) for value in last):
+        # As text it would stand before or behind every row, and the same page come again without end, or none.
+        raise EnvelopeError(
+            "an order column of {table} is no text", table=declared.name, remedy="order by numbers, or by text in UTF-8"
+        )
     return {"after": [value if isinstance(value, str | int | float) else _text(value) for value in last]}
 
 

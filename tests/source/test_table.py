@@ -245,6 +245,16 @@ def test_an_order_that_is_not_unique_is_told(context: SourceContext, tmp_path: P
         read(context, url, stream(BY_SEQ))
 
 
+def test_an_order_that_is_no_text_is_told(context: SourceContext, tmp_path: Path) -> None:
+    """A partner's key in GBK: what its bytes read like stands before every row, so that one page comes again without end."""
+    url = written(tmp_path, "seq TEXT, id TEXT", [("城1".encode("gbk"), "a"), ("城2".encode("gbk"), "b"), ("c", "c")])
+    with closing(sqlite3.connect(tmp_path / "t.db")) as connection, connection:
+        connection.execute("UPDATE t SET seq = CAST(seq AS TEXT)")
+    with closing(TableTransport(url, context)) as transport, pytest.raises(EnvelopeError, match="is no text"):
+        position = transport.fetch(stream(BY_SEQ), Window(), None).next
+        transport.fetch(stream(BY_SEQ), Window(), position)
+
+
 def test_a_null_in_the_order_is_told_on_postgresql(context: SourceContext, postgres_url: str) -> None:
     """There nulls come last, and nothing is greater than the row before them."""
     url = sa.make_url(postgres_url).set(drivername="postgresql+psycopg")
