@@ -23,6 +23,7 @@ __all__ = [
     "hold",
     "list_held",
     "missing",
+    "newest_held",
     "settle_gone",
     "spare",
     "tombstone",
@@ -257,6 +258,12 @@ def enumerated_pages(store: Store, enumeration: str) -> int:
     """How many pages of what an enumeration saw are stored."""
     with store.read() as transaction:
         return int(transaction.one("SELECT count(*) FROM seen_page WHERE enumeration = ?", (enumeration,))[0])
+
+
+def newest_held(store: Store) -> int:
+    """The number of the deletion that was held last, 0 if none ever was."""
+    with store.glance() as transaction:
+        return int(transaction.one("SELECT max(id) FROM deletion")[0] or 0)
 
 
 def held_keys(store: Store, source: str, stream: str) -> set[int]:

@@ -178,7 +178,7 @@ class StreamRun:
             # Begun by a hub of before, which did not note it: nothing tells what was stored meanwhile.
             reading.mark, reading.broken = 0, True
         self._reading = reading
-        self._held = deletions.held_keys(self._store, job.key, stream.name)
+        self._held, self._held_until = set[int](), 0
         deadline = time.monotonic() + job.settings.run_deadline.total_seconds()
         fetcher = Fetcher(job, self._stop, deadline, lambda: self._hold(lease))
         decider = Decider(self._store, job, self.result.run_id, reading.mark or 0)
@@ -262,8 +262,7 @@ class StreamRun:
             write.state, write.position = reading.body(), str(page.next) if page.next else None
             try:
                 head = write_page(self._store, lease, write)
-                if shown := self._held.intersection(write.seen):
-                    deletions.spare(self._store, job.key, job.stream.name, shown, now_ms())
+                self._spare(write)
                 self._tell_committed(write, head)
                 break
             except ConflictError:
@@ -282,6 +281,14 @@ class StreamRun:
         result.pages += 1
         self._progress(result)
         return write
+
+    def _spare(self, write: PageWrite) -> None:
+        """Take what the page shows out of deletions that wait, also of one that another run has held since this one began."""
+        newest, (source, stream) = deletions.newest_held(self._store), (write.source, write.stream)
+        if newest != self._held_until:
+            self._held, self._held_until = deletions.held_keys(self._store, source, stream), newest
+        if shown := self._held.intersection(write.seen):
+            deletions.spare(self._store, source, stream, shown, now_ms())
 
     def _tell_set_aside(self, file: FileMark) -> None:
         self.result.outcome = Outcome.PARTIAL

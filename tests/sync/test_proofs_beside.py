@@ -13,6 +13,7 @@ from hub.errors import Outcome
 from hub.source.stream import Cursor
 from hub.store import deletions
 from hub.store.quarantine import list_quarantine
+from hub.sync.result import RunResult
 from hub.sync.run import RunOptions, StreamRun
 
 HOUR = 3_600_000
@@ -182,3 +183,22 @@ def test_as_many_as_there_are_in_a_window_may_be_others(rig: Rig, upstream: Upst
     upstream.put("r9", START + 10, made=START + 10)
     result = rig.run()
     assert (result.counts.new, result.counts.tombstoned) == (1, 1)
+
+
+def test_a_run_that_began_before_a_deletion_was_held_takes_out_what_it_shows(
+    rig: Rig, upstream: Upstream, clock: Clock
+) -> None:
+    """A refresh beside it meets the source in a bad moment; the pages that follow show the records, unchanged."""
+    rig.set(**HELD)
+    upstream.size = 2
+    fill(upstream, 8)
+    rig.run()
+
+    def refresh(result: RunResult) -> None:
+        if result.pages == 1:
+            assert beside(rig, Upstream(upstream.records[:2])).execute().outcome is Outcome.PARTIAL
+
+    assert rig.run(progress=refresh).counts.unchanged == 8
+    for held in deletions.list_held(rig.store):
+        deletions.decide(rig.store, held.id, approve=True, actor="wang", now=clock.now)
+    assert len(rig.living()) == 8
