@@ -185,10 +185,20 @@ def _query(
         if window.since:
             query = query.where(sa.or_(column >= _edge(column, window.since, declared, stream), column.is_(None)))
         if window.until:
-            query = query.where(
-                sa.or_(column < _edge(column, window.until, declared, stream, up=True), column.is_(None))
-            )
+            query = query.where(sa.or_(*_before(column, window.until, declared, stream), column.is_(None)))
     return query
+
+
+def _before(
+    column: sa.Column[Any], moment: datetime, declared: Table, stream: Stream
+) -> Sequence[sa.ColumnElement[bool]]:
+    """Conditions for rows before the end of a window. ISO text may have a T in place of the blank, and then lies behind it."""
+    edge = _edge(column, moment, declared, stream, up=True)
+    if not isinstance(edge, str) or " " not in edge or declared.cursor_format:
+        return (column < edge,)
+    return column < edge, sa.and_(
+        sa.func.substr(column, edge.index(" ") + 1, 1) == "T", column < edge.replace(" ", "T")
+    )
 
 
 def _behind(columns: list[sa.Column[Any]], values: list[Any]) -> sa.ColumnElement[bool]:

@@ -324,3 +324,17 @@ def test_nothing_to_renew(context: SourceContext, database: Path) -> None:
     transport.renew()
     assert transport.detail(stream(), b"{}") == b"{}"
     transport.close()
+
+
+@pytest.mark.parametrize("between", [" ", "T"])
+def test_a_window_ends_where_it_should_however_the_partner_writes_iso_text(
+    context: SourceContext, tmp_path: Path, between: str
+) -> None:
+    """A T lies behind a blank: on the day a window ends, none of the rows would be before its end."""
+    times = [f"2026-11-20{between}0{hour}:00:00" for hour in (7, 8, 9)]
+    url = written(tmp_path, "seq INTEGER, at TEXT", list(enumerate(times)))
+    wanted = stream(Table(name="t", order=("seq",), cursor="at"), Cursor(path="at"))
+    ends = datetime(2026, 11, 20, 1, tzinfo=UTC)
+    pages = read(context, url, wanted, Window(ends - timedelta(hours=1), ends))
+    assert "1" in [row["seq"] for row in rows(pages)]
+    assert "2" not in [row["seq"] for row in rows(pages)]
