@@ -35,9 +35,28 @@ def backup(store: Store, file: Path) -> int:
     copy = Store(_url(file))
     try:
         upgrade(copy)
-        return copy_into(store, copy)
+        count = copy_into(store, copy)
+        _refuse_two_keys(copy)
+        return count
+    except MisconfiguredError:
+        copy.close()
+        file.unlink()
+        raise
     finally:
         copy.close()
+
+
+def _refuse_two_keys(copy: Store) -> None:
+    """While the key is changed some raw pages have the new one and some the former: neither alone would open such a backup."""
+    with copy.read() as transaction:
+        other = transaction.one(
+            "SELECT 1 FROM raw_page WHERE key_id <> (SELECT value FROM meta WHERE name = 'key_id') LIMIT 1"
+        )
+    if other is not None:
+        raise MisconfiguredError(
+            "the store's key is being changed, so neither key would open this backup",
+            remedy="let hub key rotate come to its end, then begin again",
+        )
 
 
 def restore(store: Store, file: Path) -> int:

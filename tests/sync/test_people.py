@@ -9,6 +9,7 @@ from rig import KEY, START, Mortal, Rig, Sudden
 from upstream import Upstream
 
 from hub.errors import MisconfiguredError, Outcome, StoreError, StoreVersionError
+from hub.store.backup import backup
 from hub.store.crypto import Keyring
 from hub.store.erasure import erase_person, find_person
 from hub.store.migrate import check_schema
@@ -270,3 +271,25 @@ def test_an_altered_blob_is_refused(rig: Rig, upstream: Upstream) -> None:
         transaction.run("UPDATE raw_page SET body = ? WHERE id = ?", (altered, number))
     with pytest.raises(StoreError):
         raw_of(rig.store, identity(rig, "kept"))
+
+
+def test_no_backup_is_made_of_a_store_that_has_two_keys(
+    rig: Rig, upstream: Upstream, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever key was kept beside it, a half of its raw records could never be opened."""
+    monkeypatch.setattr("hub.store.rotation._BATCH", 1)
+    upstream.size = 1
+    fill(upstream)
+    rig.run()
+    both = Keyring(OTHER_KEY, KEY)
+    store = Mortal(store_url, both)
+    store.live(1, committed=True)
+    with pytest.raises(Sudden):
+        rotate(store, both, lambda count: None)
+    store.live()
+    with pytest.raises(MisconfiguredError, match="neither key"):
+        backup(store, tmp_path / "backup.db")
+    assert not list(tmp_path.glob("backup.db*"))
+    rotate(store, both, lambda count: None)
+    assert backup(store, tmp_path / "backup.db") == 2
+    store.close()
