@@ -30,7 +30,7 @@ _EXACT = 2**53
 #: Of a number that was typed Excel keeps fifteen digits; those behind become noughts.
 _TYPED = 10**15
 #: How Excel writes a long number into a CSV file when nobody says that it is text.
-_CUT_SHORT = re.compile(r"-?\d(?:\.\d{1,5})?E\+\d{2,3}")
+_CUT_SHORT = re.compile(r"-?\d(?:\.\d{1,5})?E\+(?:1[1-9]|[2-9]\d|\d{3})")
 
 Field = str | dict[str, str]
 """The text of a cell, or {"formula_error": "#N/A"}: no value, which a mapping that needs the column refuses."""
