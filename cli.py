@@ -12,6 +12,7 @@ import click
 from hub.commands.logs import start_logging
 from hub.commands.neutral import harmless, harmless_lines
 from hub.commands.session import Helped, Session, shared_options
+from hub.commands.streams import ready_streams
 from hub.commands.wording import localise, usage_error
 from hub.config import redactor
 from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError, traceback_of
@@ -108,10 +109,6 @@ class Hub(Helped, click.Group):
             code = _report(session, usage_error(error))
         except click.Abort:
             code = _report(session, InterruptedByOperatorError("stopped"))
-        except BrokenPipeError:
-            # The reader (head, less) went away; nothing is wrong, and stdout must not be flushed again at exit.
-            sys.stdout = None
-            code = 0
         sys.exit(code)
 
 
@@ -130,6 +127,7 @@ hub.params += shared_options()
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console script."""
+    ready_streams()
     sys.excepthook = _bug
     threading.excepthook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
     sys.unraisablehook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
@@ -141,7 +139,7 @@ def _report(session: Session, error: HubError) -> int:
     message, code = session.wording(error), EXIT_CODES[error.outcome]
     click.echo(harmless(redactor.text(f"hub: {message}")), err=True)
     if session.format == "json":
-        session.output.json({"error": {"outcome": error.outcome, "exit_code": code, "message": message}})
+        session.output.report({"error": {"outcome": error.outcome, "exit_code": code, "message": message}})
     return code
 
 

@@ -42,7 +42,7 @@ def command(session: Session, after: int, limit: int | None, follow: bool) -> No
     left = limit if limit is not None or follow else 100
     with session.store(with_key=False) as store, stopping() as stop:
         output = session.output
-        while not stop.is_set():
+        while not (stop.is_set() or output.unheard):
             found = changes_after(store, after, _PAGE if left is None else min(left, _PAGE))
             if found or not follow:
                 output.rows([_record(change) for change in found], COLUMNS, empty="no changes after that number")

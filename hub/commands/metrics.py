@@ -24,7 +24,7 @@ def command(session: Session, port: int | None, host: str) -> None:
     with session.store(with_key=False) as store:
         queue = session.settings.engine.kind == "procrastinate"
         if port is None:
-            click.echo(metrics_text(store, now_ms(), queue=queue), nl=False)
+            session.output.write(metrics_text(store, now_ms(), queue=queue))
             return
         with _server(store, host, port, queue) as server, stopping() as stop:
             session.output.say("metrics at http://{host}:{port}/metrics", host=host, port=server.server_address[1])

@@ -4,7 +4,10 @@ A record may hold anything: an escape sequence that repaints the screen or answe
 forges a row or a log line, a mark that turns the reading direction so that a number reads backwards.
 """
 
-__all__ = ["harmless", "harmless_json", "harmless_lines"]
+import json
+import re
+
+__all__ = ["ascii_json", "harmless", "harmless_json", "harmless_lines"]
 
 _DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SEPARATORS = (0x2028, 0x2029)
@@ -13,6 +16,7 @@ _C1 = range(0x80, 0xA0)
 _SHOWN = {number: 0x2400 + number for number in range(0x20)} | {0x7F: 0x2421}
 _SHOWN_AS: dict[int, int | str] = _SHOWN | {number: f"\\u{number:04x}" for number in (*_C1, *_DIRECTION, *_SEPARATORS)}
 _WITHIN_LINES = {number: shown for number, shown in _SHOWN_AS.items() if number != 0x0A}
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WITHIN_JSON = {number: f"\\u{number:04x}" for number in (0x7F, *_C1, *_DIRECTION, *_SEPARATORS)}
 
 
@@ -30,3 +34,8 @@ def harmless_json(text: str) -> str:
     """JSON that means the same, with what a terminal would obey written as an escape: JSON writers escape no more than
     U+0000 to U+001F."""
     return text.translate(_WITHIN_JSON)
+
+
+def ascii_json(text: str) -> str:
+    """JSON that means the same in ASCII alone, which nearly every encoding contains."""
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)

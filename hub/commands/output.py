@@ -1,5 +1,6 @@
 """How a command answers: tables for people, or JSON alone on stdout, one object a line."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,15 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from hub.commands.neutral import harmless, harmless_json, harmless_lines
+from hub.commands.neutral import ascii_json, harmless, harmless_json, harmless_lines
+from hub.commands.streams import leave_unsaid, speaks_utf8
 from hub.config import redactor
+from hub.errors import FailedError
 from hub.locale import Language, title, translate
 
 __all__ = ["Column", "Output", "clock_time", "instant"]
+
+log = logging.getLogger(__name__)
 
 _COLOURS = {
     "ok": "green",
@@ -69,6 +74,10 @@ class Output:
     format: Literal["table", "json"] = "table"
     lang: Language = "en"
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    #: The reader (head, less) has enough and went away: what goes on for its sake only may end.
+    unheard: bool = field(default=False, init=False)
+    #: Something that was reported could not be written.
+    unsaid: bool = field(default=False, init=False)
 
     def text(self, template: str, **values: object) -> str:
         """An English literal in the language of this output, with its places filled."""
@@ -78,7 +87,7 @@ class Output:
     def say(self, template: str, **values: object) -> None:
         """A sentence for people; silent in JSON, where stdout holds data only."""
         if self.format == "table":
-            self._write(self.text(template, **values) + "\n")
+            self.write(self.text(template, **values) + "\n")
 
     def rows(self, records: Iterable[Mapping[str, Any]], columns: Iterable[Column], *, empty: str = "") -> None:
         """Many records: a table of the columns, or each whole as a JSON line. `empty` is said if there is none."""
@@ -94,7 +103,7 @@ class Output:
         if not shown:
             for record in records:
                 self.record(record, columns)
-                self._write("\n")
+                self.write("\n")
             return
         self._print(self._table(records, shown))
         if left_out:
@@ -143,7 +152,7 @@ class Output:
     def heading(self, text: str) -> None:
         """A line above what follows, for people."""
         if self.format == "table":
-            self._write(f"\n{harmless(text)}\n")
+            self.write(f"\n{harmless(text)}\n")
 
     def fields(self, record: Mapping[str, Any]) -> None:
         """A line a field that has a value, under the field's own name, which is also its column in `incident_v1`."""
@@ -161,7 +170,7 @@ class Output:
             self.json(record)
             return
         above = (_safe(item) for key, item in record.items() if item and key not in (left, right))
-        self._write(" · ".join(above) + "\n")
+        self.write(" · ".join(above) + "\n")
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 1, 0))
         table.add_column(overflow="fold", ratio=1)
         table.add_column(overflow="fold", ratio=1)
@@ -182,7 +191,17 @@ class Output:
 
     def json(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line. Instants carry the offset of the zone."""
-        self._write(harmless_json(msgspec.json.encode(self._plain(record)).decode()) + "\n")
+        text = harmless_json(msgspec.json.encode(self._plain(record)).decode())
+        # Another encoding is for people at a terminal: whoever reads JSON takes it for UTF-8.
+        self.write((text if speaks_utf8() else ascii_json(text)) + "\n")
+
+    def report(self, record: Mapping[str, Any]) -> None:
+        """`json`, about work that goes on even where that cannot be told."""
+        try:
+            self.json(record)
+        except FailedError as error:
+            self.unsaid = True
+            log.warning("%s", error, extra={"action": "unsaid"})
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -217,11 +236,22 @@ class Output:
         with console.capture() as capture:
             console.print(table)
         lines = capture.get().splitlines()
-        self._write("\n".join(line.rstrip() for line in lines) + "\n")
+        self.write("\n".join(line.rstrip() for line in lines) + "\n")
 
-    def _write(self, text: str) -> None:
-        sys.stdout.write(redactor.text(text))
-        sys.stdout.flush()
+    def write(self, text: str) -> None:
+        """Text as it stands. FailedError if it cannot be written; a reader that went away is no error."""
+        try:
+            sys.stdout.write(redactor.text(text))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.unheard = True
+            leave_unsaid()
+        except OSError as error:
+            raise FailedError(
+                "the answer cannot be written: {why}",
+                why=error.strerror or type(error).__name__,
+                remedy="see where stdout goes: is there room on that disk?",
+            ) from error
 
 
 def _console() -> Console:

@@ -31,7 +31,7 @@ def work(session: Session, *, slots: int | None = None, lanes: Sequence[Lane] = 
 
         def done(result: RunResult) -> None:
             if output.format == "json":
-                output.json(run_record(session, result))
+                output.report(run_record(session, result))
 
         output.say("serving; stop with Ctrl-C or SIGTERM")
         with watching(Alarms(hub, alarm_wording(output)).check):

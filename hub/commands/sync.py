@@ -70,7 +70,7 @@ def command(
             def done(result: RunResult) -> None:
                 progress.done(result)
                 if output.format == "json":
-                    output.json(run_record(session, result))
+                    output.report(run_record(session, result))
 
             names = hub.source_names(sources)
             if follows:
@@ -87,7 +87,8 @@ def command(
         _tell_going_on(output, key)
     if output.format == "table":
         _table(session, output, results)
-    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(result.outcome for result in results)
+    outcomes = [result.outcome for result in results] + [Outcome.FAILED] * output.unsaid
+    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(outcomes)
 
 
 def _tell_going_on(output: Output, key: str) -> None:
