@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+#: What stands before a user or password in an address. A percent sign stays, so that who has encoded a secret already may.
+_BEFORE_PASSWORD, _AS_IT_STANDS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE), "%!$&'()*+,;="
 
 
 class FromReference(str):
@@ -60,8 +62,9 @@ class References:
     def _one(self, match: re.Match[str], places: Places, path: KeyPath) -> str:
         place, key = places.of(path), places.key(path)
         secret = self._variable(match[2], place, key) if match[1] == "env" else self._file(Path(match[2]), place, key)
-        redactor.add([secret])
-        return secret
+        written = quote(secret, safe=_AS_IT_STANDS) if _is_in_userinfo(match) else secret
+        redactor.add([secret, written])
+        return written
 
     def _variable(self, name: str, place: str, key: str) -> str:
         value = self.environment.variables.get(name)
@@ -106,6 +109,12 @@ class References:
                 path=file,
             )
         return text.strip()
+
+
+def _is_in_userinfo(match: re.Match[str]) -> bool:
+    """Whether a reference is the user or password of an address, in which `@` or `/` would end it and begin a host's name."""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    return bool(_BEFORE_PASSWORD.fullmatch(before)) and "@" in after
 
 
 def open_to_others(mode: int) -> bool:

@@ -8,8 +8,20 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
+from sqlalchemy.engine import make_url
 
-from hub.config import Environment, RedactingFormatter, Redactor, Schedule, Settings, Start, discover, duration, load
+from hub.config import (
+    Environment,
+    RedactingFormatter,
+    Redactor,
+    Schedule,
+    Settings,
+    Start,
+    discover,
+    duration,
+    load,
+    redactor,
+)
 from hub.config.values import duration_text
 from hub.errors import ConfigError
 
@@ -212,6 +224,21 @@ def test_a_password_inside_an_address_is_a_literal_secret(tmp_path: Path) -> Non
     assert "store.url is a secret" in wrong(tmp_path, '[store]\nurl = "postgresql://u:hunter2@h/db"\n')
     url = read(tmp_path, '[store]\nurl = "postgresql://u:${env:P}@h/db"\n', P="hunter2").store.url
     assert url == "postgresql://u:hunter2@h/db"
+
+
+@pytest.mark.parametrize("written", ["p@s/s#1?x:y%z", "p%40s%2Fs%231%3Fx%3Ay%z"], ids=["plain", "encoded"])
+def test_a_password_of_any_characters_ends_where_it_should_in_an_address(tmp_path: Path, written: str) -> None:
+    settings = read(tmp_path, '[store]\nurl = "postgresql://u:${env:P}@h:5/db"\n', P=written)
+    url = make_url(settings.store.url)
+    assert (url.username, url.password, url.host, url.database) == ("u", "p@s/s#1?x:y%z", "h", "db")
+    assert "p%40s" not in redactor.text(settings.store.url)
+
+
+def test_a_reference_that_is_no_password_stays_as_it_is(tmp_path: Path) -> None:
+    whole = "postgresql://u:p%40@h/db?options=-c%20x"
+    assert read(tmp_path, '[store]\nurl = "${env:U}"\n', U=whole).store.url == whole
+    query = read(tmp_path, '[store]\nurl = "postgresql://h/db?${env:Q}@"\n', Q="a=b&c=/d").store.url
+    assert query == "postgresql://h/db?a=b&c=/d@"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX")
