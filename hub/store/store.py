@@ -1,5 +1,6 @@
 """Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -283,6 +284,9 @@ def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
         raise MisconfiguredError(
             "[store] url is not a database address", remedy="use sqlite:///hub.db or postgresql://…"
         ) from error
+    if "@" in (parsed.host or ""):
+        # The host would be half of a password, and every message about it would say it.
+        raise MisconfiguredError("[store] url has more than one @", remedy="write @ in a password as %40")
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         return sqlalchemy.create_engine(
@@ -342,15 +346,31 @@ def _connection_limits(url: URL) -> dict[str, object]:
     }  # fmt: skip
 
 
+#: PostgreSQL gives no code for a connection it refuses; in another language of its messages it counts as out of reach.
+_KEPT_OUT = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|invalid connection option|not permitted to log in"
+    r"|connection .*(?:database|role) \".*\" does not exist"
+)
+
+
 def translated(error: DBAPIError) -> HubError:
     """What the database said, without statement or parameters: those may hold records."""
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
+    if _KEPT_OUT.search(reason):
+        return MisconfiguredError(
+            "the store does not let the hub in: {reason}", reason=reason, remedy="correct [store] url, or the database's rights"
+        )  # fmt: skip
     if error.connection_invalidated or (
         isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason or "resolve" in reason)
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
+    if "disk I/O" in reason:
+        return StoreError(
+            "the store's disk fails: {reason}", reason=reason,
+            remedy="look for a spent quota, a size limit or a broken disk (dmesg); the next run goes on by itself",
+        )  # fmt: skip
     if "disk is full" in reason or getattr(error.orig, "sqlstate", None) == "53100":
         return StoreError(
             "the store has no room left: {reason}", reason=reason, remedy="make room on its disk; the next run goes on by itself"
