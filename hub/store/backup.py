@@ -1,12 +1,14 @@
 """A store in one SQLite file, whichever database it lives in, and back into an empty store."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
 from hub.clock import now_ms
+from hub.config.keyfile import sync_folder
 from hub.config.writing import writing
 from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.feed import feed_floor, put_floor
@@ -25,25 +27,27 @@ _SEQUENCES = {"incident": "key", "raw_page": "id"}
 
 
 def backup(store: Store, file: Path) -> int:
-    """Write everything into a new SQLite file (0600), as of one instant; how many incidents. Secrets stay sealed."""
+    """Write everything into a new SQLite file (0600), as of one instant; how many incidents. Secrets stay sealed. The file has
+    its name only once it is whole: half a backup would be found out when it is needed."""
     if file.exists():
         raise MisconfiguredError("{path} exists already", path=file, remedy="choose another file")
     if not file.parent.is_dir():
         raise MisconfiguredError("there is no folder {path}", path=file.parent, remedy="make it first")
-    with writing(file):
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    copy = Store(_url(file))
+    half = file.with_name(f"{file.name}.{os.getpid()}.half")
     try:
-        upgrade(copy)
-        count = copy_into(store, copy)
-        _refuse_two_keys(copy)
+        with writing(half):
+            os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(Store(_url(half))) as copy:
+            upgrade(copy)
+            count = copy_into(store, copy)
+            _refuse_two_keys(copy)
+        with writing(file):
+            half.replace(file)
+            sync_folder(file.parent)
         return count
-    except MisconfiguredError:
-        copy.close()
-        file.unlink()
-        raise
     finally:
-        copy.close()
+        for end in ("", "-wal", "-shm"):
+            half.with_name(half.name + end).unlink(missing_ok=True)
 
 
 def _refuse_two_keys(copy: Store) -> None:

@@ -9,14 +9,14 @@ import pytest
 from rig import KEY, START, Clock, open_store
 
 from hub.config import RetentionSettings
-from hub.errors import BreachedError
+from hub.errors import BreachedError, StoreError
 from hub.store.backup import backup, restore
 from hub.store.crypto import Keyring
 from hub.store.feed import changes_after, feed_head
 from hub.store.migrate import upgrade
 from hub.store.page import Change
 from hub.store.retention import prune
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 from hub.store.write import append_changes
 
 
@@ -37,6 +37,35 @@ def file(tmp_path: Path) -> Path:
         tell(lost, "a", "b", "c")
         backup(lost, tmp_path / "backup.db")
     return tmp_path / "backup.db"
+
+
+def test_a_backup_that_fails_leaves_nothing_behind(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise StoreError("the store has no room left")
+
+    monkeypatch.setattr("hub.store.backup._go_on_counting", full)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    with pytest.raises(StoreError):
+        backup(store, folder / "backup.db")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_backup_has_its_name_only_once_it_is_whole(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill at that instant leaves cannot be taken for a backup."""
+    file, meanwhile = tmp_path / "backup.db", []
+
+    def look(transaction: Transaction) -> None:
+        meanwhile.append(file.exists())
+
+    monkeypatch.setattr("hub.store.backup._go_on_counting", look)
+    assert backup(store, file) == 0
+    assert meanwhile == [False]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.fixture
