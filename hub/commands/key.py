@@ -35,7 +35,9 @@ def rotate_(session: Session, reason: str) -> None:
     present, following = key_file(settings), next_key_file(settings)
     old = settings.store.secret_key()
     if not following.exists():
-        write_key(following, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+        # A store that does not open leaves no new key behind, which would look like a rotation under way.
+        with session.store():
+            write_key(following, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
     new = base64.b64decode(following.read_bytes())
     if len(new) != KEY_BYTES:
         raise ConfigError("{file} is not a key", file=following, remedy="remove it and run the command again")

@@ -1,5 +1,6 @@
 """`hub key rotate` killed with SIGKILL at any instant: the same command goes on, and at no instant is there no key."""
 
+import base64
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import pytest
 from answers import call
 
 from hub.config import Environment, load
-from hub.config.keyfile import key_file
+from hub.config.keyfile import key_file, write_key
 from hub.store import open_store
 from hub.store.raw import raw_of
 from hub.testing.sandbox import Sandbox
@@ -121,3 +122,12 @@ def test_at_every_step_with_the_files_a_key_is_there(
     assert call(*words, "status").code == 0
     assert call(*words, "key", "rotate", "--reason", "x").code == 0
     assert call(*words, "status").code == 0
+
+
+def test_a_store_of_another_key_leaves_no_new_key_behind(tmp_path: Path) -> None:
+    assert call("init", str(tmp_path)).code == 0
+    key = key_file(load(tmp_path / "hub.toml"))
+    write_key(key, base64.b64encode(bytes(32)))
+    answer = call("--config", str(tmp_path / "hub.toml"), "key", "rotate", "--reason", "x")
+    assert (answer.code, "another key" in answer.err) == (2, True)
+    assert [file.name for file in key.parent.iterdir()] == [key.name]
