@@ -22,7 +22,7 @@ COLUMNS = (
 def command(session: Session, alarm: bool) -> int:
     """Look over store, settings, plugins, secrets, clocks, disk, runs, schedules, certificates, freshness and what
     waits for a person, each finding with its remedy. Exit code 6 if an objective is missed, 2 if something is
-    misconfigured."""
+    misconfigured, 4 or 1 if a stream's last run was refused or failed."""
     try:
         with session.hub() as hub:
             found = examine(hub)

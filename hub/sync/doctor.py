@@ -11,7 +11,16 @@ from sqlalchemy.engine import make_url
 
 from hub.clock import now, now_ms
 from hub.config import duration_text
-from hub.errors import BreachedError, ConfigError, HubError, Outcome, PartialError
+from hub.errors import (
+    BreachedError,
+    ConfigError,
+    FailedError,
+    HubError,
+    MisconfiguredError,
+    Outcome,
+    PartialError,
+    RefusedError,
+)
 from hub.plugins import PluginState
 from hub.store.due import list_schedules
 from hub.store.filling import missing_read_indices
@@ -102,15 +111,19 @@ def _clocks(hub: Hub) -> Iterator[HubError]:
     for clock in source_clocks(hub.store):
         if now_ms() - clock.fetched_at > 7 * _DAY_MS or abs(clock.ahead_ms) < _SKEW_MS:
             continue
-        seconds = round(clock.ahead_ms / 1000)
+        ahead, seconds = clock.ahead_ms > 0, round(abs(clock.ahead_ms) / 1000)
         if abs(clock.ahead_ms) >= _SKEW_LIMIT_MS:
             yield BreachedError(
-                "the clock of {source} and ours are {seconds} s apart", source=clock.source, seconds=seconds,
+                "the clock of {source} is {seconds} s ahead of ours" if ahead
+                else "the clock of {source} is {seconds} s behind ours",
+                source=clock.source, seconds=seconds,
                 remedy="signed requests fail beyond five minutes: check this machine's NTP, then tell its owner",
             )  # fmt: skip
         else:
             yield PartialError(
-                "the clock of {source} and ours are {seconds} s apart", source=clock.source, seconds=seconds,
+                "the clock of {source} is {seconds} s ahead of ours" if ahead
+                else "the clock of {source} is {seconds} s behind ours",
+                source=clock.source, seconds=seconds,
                 remedy="check this machine's NTP",
             )  # fmt: skip
 
@@ -122,6 +135,29 @@ def _runs(hub: Hub) -> Iterator[HubError]:
             worker=run.worker, source=run.source, stream=run.stream,
             remedy="`hub sync {source}` goes on where it stopped; is `hub serve` up?",
         )  # fmt: skip
+
+
+def _last_runs(hub: Hub) -> Iterator[HubError]:
+    """What no later run mends by itself, long before `freshness` is missed. A source that is down is not among it."""
+    names = {hub.key(name): name for name in hub.source_names() if name not in hub.settings.problems}
+    for (key, stream), line in sorted(stream_overviews(hub.store).items()):
+        if (name := names.get(key)) is None:
+            continue
+        if line.outcome == Outcome.REFUSED:
+            yield RefusedError(
+                "the source did not let the last run in", source=name, stream=stream,
+                remedy="`hub check {source}` tries it now and says what is wrong",
+            )  # fmt: skip
+        elif line.outcome == Outcome.MISCONFIGURED:
+            yield MisconfiguredError(
+                "the last run found something misconfigured", source=name, stream=stream,
+                remedy="`hub check {source}` tries it now and says what is wrong",
+            )  # fmt: skip
+        elif line.outcome == Outcome.FAILED:
+            yield FailedError(
+                "the last run could not use what the source sent, or the store", source=name, stream=stream,
+                remedy="`hub check {source}` tries it now and says what is wrong",
+            )  # fmt: skip
 
 
 def _indices(hub: Hub) -> Iterator[HubError]:
@@ -230,7 +266,7 @@ def _open_to(file: Path, bits: int) -> bool:
 #: Name → check. Store, schema and key come first of all: without them there is no `Hub` to look over.
 CHECKS: dict[str, Callable[[Hub], Iterator[HubError]]] = {
     "settings": _settings, "plugins": _plugins, "secrets": _secrets, "disk": _disk, "clocks": _clocks, "runs": _runs,
-    "indices": _indices,
+    "last runs": _last_runs, "indices": _indices,
     "schedules": _schedules, "certificates": _certificates, "freshness": _freshness, "emptiness": _emptiness,
     "quarantine": _quarantine, "waiting": _waiting,
 }  # fmt: skip

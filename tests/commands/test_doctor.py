@@ -83,11 +83,32 @@ def test_stale_abandoned_overdue_and_growing(project: Path, checks) -> None:
     assert "host:1:a died" in found["runs"][0]
     assert found["schedules"][0].startswith("1 schedules are overdue, the longest by PT2H")
     assert "grew by 12 records" in found["quarantine"][0]
-    assert "-400 s apart" in found["clocks"][0]
+    assert "the clock of snapshot is 400 s behind ours" in found["clocks"][0]
     assert found["clocks"][0].count("snapshot") == 1
     assert [part for part in found["waiting"] if "30 deletions" in part]
     assert [part for part in found["waiting"] if "1 codes" in part]
     assert [part for part in found["waiting"] if "no longer prove" in part]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        ("refused", 4, "did not let"),
+        ("misconfigured", 2, "misconfigured"),
+        ("failed", 1, "could not use"),
+        ("unavailable", 0, ""),
+    ],
+)
+def test_what_no_later_run_mends_by_itself(project: Path, checks, outcome: str, code: int, said: str) -> None:
+    """An expired password is told before the stream is overdue."""
+    put(project, add_run("r1", "ok", NOW - 60_000), add_run("r2", outcome, NOW - 1000))
+    found, ended = checks()
+    assert ended == code
+    (finding,) = found.get("last runs", [""])
+    assert said in finding
+    assert finding.startswith("snapshot/reports: the" if said else "")
+    put(project, add_run("r3", "ok", NOW))
+    assert checks()[1] == 0
 
 
 def test_indices_that_a_killed_filling_left_off_are_a_hint(project: Path, checks) -> None:
