@@ -64,7 +64,8 @@ def _queue(session: Session, store: "Store") -> "Snapshot":
 
 
 def _rows(session: Session, store: "Store", sources: tuple[str, ...]) -> list[dict[str, Any]]:
-    known, now = stream_overviews(store), now_ms()
+    now = now_ms()
+    known = stream_overviews(store, now)
     due, refresh = _due(list_schedules(store))
     rows = []
     for name in session.settings.source_names(sources):

@@ -61,14 +61,15 @@ class Growth(NamedTuple):
     week_before: int
 
 
-def progress_of_streams(store: Store) -> dict[tuple[str, str, str], Progress]:
-    """By (source key, stream, partition)."""
+def progress_of_streams(store: Store, now: int) -> dict[tuple[str, str, str], Progress]:
+    """By (source key, stream, partition). A run that began after `now` (epoch ms) proves nothing: this machine's clock was ahead
+    for a while, and a stream would count as fresh until it has caught up."""
     with store.read() as transaction:
         rows = transaction.all(
             "SELECT source, stream, partition, min(started_at),"
             " max(CASE WHEN outcome IN (?, ?) THEN started_at END), max(CASE WHEN outcome = ? THEN 1 ELSE 0 END)"
-            f" FROM run WHERE {_LIVE} GROUP BY source, stream, partition",
-            (*_GOOD, Outcome.RUNNING.value),
+            f" FROM run WHERE {_LIVE} AND started_at <= ? GROUP BY source, stream, partition",
+            (*_GOOD, Outcome.RUNNING.value, now),
         )
     return {(row[0], row[1], row[2]): Progress(row[3], row[4], bool(row[5])) for row in rows}
 

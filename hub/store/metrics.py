@@ -33,7 +33,7 @@ def metrics_text(store: Store, now: int, *, queue: bool) -> str:
 
 
 def _streams(store: Store, now: int) -> list[_Metric]:
-    overviews = sorted(stream_overviews(store).items())
+    overviews = sorted(stream_overviews(store, now).items())
 
     def each(attribute: str, scale: float = 1) -> list[tuple[_Labels, float]]:
         found = [(key, getattr(line, attribute)) for key, line in overviews]

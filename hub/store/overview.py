@@ -10,6 +10,8 @@ __all__ = ["CodeGapRow", "StreamOverview", "list_gaps", "stored_streams", "strea
 
 #: Backfills, replays, remaps and full refreshes beside a stream's own runs say nothing about how fresh it is.
 _LIVE = "mode IN ('incremental', 'full_refresh') AND partition <> 'full refresh'"
+#: Nor does one that began after now: this machine's clock was ahead for a while.
+_SO_FAR = f"{_LIVE} AND started_at <= ?"
 _CLOSED = "('closed', 'cancelled', 'rejected')"
 
 
@@ -48,8 +50,8 @@ class CodeGapRow:
     last_seen_at: int
 
 
-def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
-    """Every (source key, stream) the store has heard of."""
+def stream_overviews(store: Store, now: int) -> dict[tuple[str, str], StreamOverview]:
+    """Every (source key, stream) the store has heard of. `now`: epoch ms."""
     found: dict[tuple[str, str], StreamOverview] = {}
 
     def of(source: str, stream: str) -> StreamOverview:
@@ -58,15 +60,16 @@ def stream_overviews(store: Store) -> dict[tuple[str, str], StreamOverview]:
     with store.read() as transaction:
         for row in transaction.all(
             "SELECT source, stream, outcome, finished_at, error FROM run WHERE id IN"
-            f" (SELECT max(id) FROM run WHERE {_LIVE} GROUP BY source, stream)"
+            f" (SELECT max(id) FROM run WHERE {_SO_FAR} GROUP BY source, stream)",
+            (now,),
         ):
             line = of(row[0], row[1])
             line.outcome, line.finished_at, line.error = row[2], row[3], row[4]
         good = (Outcome.OK.value, Outcome.PARTIAL.value)
         for source, stream, at in transaction.all(
             "SELECT source, stream, min(latest) FROM (SELECT source, stream, max(started_at) AS latest FROM run"
-            f" WHERE outcome IN (?, ?) AND {_LIVE} GROUP BY source, stream, partition) AS partitions GROUP BY source, stream",
-            good,
+            f" WHERE outcome IN (?, ?) AND {_SO_FAR} GROUP BY source, stream, partition) AS partitions GROUP BY source, stream",
+            (*good, now),
         ):
             of(source, stream).good_at = at
         for source, stream, cursor in transaction.all(

@@ -140,7 +140,7 @@ def _runs(hub: Hub) -> Iterator[HubError]:
 def _last_runs(hub: Hub) -> Iterator[HubError]:
     """What no later run mends by itself, long before `freshness` is missed. A source that is down is not among it."""
     names = {hub.key(name): name for name in hub.source_names() if name not in hub.settings.problems}
-    for (key, stream), line in sorted(stream_overviews(hub.store).items()):
+    for (key, stream), line in sorted(stream_overviews(hub.store, now_ms()).items()):
         if (name := names.get(key)) is None:
             continue
         if line.outcome == Outcome.REFUSED:
@@ -229,7 +229,7 @@ def _quarantine(hub: Hub) -> Iterator[HubError]:
 
 def _waiting(hub: Hub) -> Iterator[HubError]:
     """What waits for a person."""
-    for (source, stream), line in sorted(stream_overviews(hub.store).items()):
+    for (source, stream), line in sorted(stream_overviews(hub.store, now_ms()).items()):
         if line.held:
             yield PartialError(
                 "{count} deletions wait for a decision", source=source, stream=stream, count=line.held,

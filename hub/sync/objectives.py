@@ -18,7 +18,7 @@ def stale_streams(hub: Hub, now: int) -> list[Amiss]:
 
     A stream that never had one counts from its first attempt, unless that attempt is still under way.
     """
-    known = progress_of_streams(hub.store)
+    known = progress_of_streams(hub.store, now)
     worst: dict[tuple[str, str], Amiss] = {}
     for name, stream, partition in _partitions(hub):
         progress = known.get((hub.key(name), stream, partition))

@@ -111,6 +111,21 @@ def test_what_no_later_run_mends_by_itself(project: Path, checks, outcome: str, 
     assert checks()[1] == 0
 
 
+def test_a_run_from_a_clock_that_was_ahead_hides_nothing(project: Path, data: Run, checks) -> None:
+    """Nor a stream that is stale, nor a password that expired since: until the clock has caught up, or for years."""
+    put(
+        project,
+        add_run("r9", "ok", NOW + 8000 * HOUR),
+        add_run("r1", "ok", NOW - 9 * HOUR),
+        add_run("r2", "refused", NOW - HOUR),
+    )
+    found, _ = checks()
+    assert "the last good sync is PT9H" in found["freshness"][0]
+    assert "did not let" in found["last runs"][0]
+    (line,) = [line for line in data("status").lines if line["stream"] == "reports"]
+    assert (line["outcome"], line["breached"]) == ("refused", True)
+
+
 def test_indices_that_a_killed_filling_left_off_are_a_hint(project: Path, checks) -> None:
     put(project, "DROP INDEX incident_by_id")
     found, code = checks()

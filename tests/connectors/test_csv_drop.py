@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from written import code_table, incident_of, leaks, told
 
 import cli
+from hub.clock import now_ms
 from hub.errors import Outcome
 from hub.incident import Flag, Status
 from hub.store.files import forget_files, list_files_aside
@@ -210,7 +211,7 @@ def test_files_cannot_be_compared_again(folder: Folder) -> None:
 def test_the_operator_sees_files_set_aside_and_tries_them_again(folder: Folder) -> None:
     folder.put("notes.txt", "anything")
     folder.sync(Outcome.PARTIAL)
-    assert stream_overviews(folder.project.hub.store)["drop", "street_events"].quarantined == 1
+    assert stream_overviews(folder.project.hub.store, now_ms())["drop", "street_events"].quarantined == 1
     arguments = ["quarantine", "list", "--config", str(folder.project.config), "--output", "json"]
     answer = CliRunner(env={**folder.project.environment, "HUB_LANG": "en"}).invoke(cli.hub, arguments)
     (entry,) = [json.loads(found) for found in answer.stdout.splitlines()]

@@ -13,6 +13,7 @@ import pytest
 import rig
 from rig import START, BenchHub, Clock, open_store, write_mapping
 
+from hub.clock import now_ms
 from hub.config import Environment, load
 from hub.errors import Outcome, UnavailableError
 from hub.schedule.serve import Planner, Runner
@@ -167,12 +168,12 @@ def test_cut_short_by_the_source_it_is_due_again_soon(hub: BenchHub, clock: Cloc
 def test_it_says_nothing_about_freshness(hub: BenchHub, clock: Clock) -> None:
     server = Server(hub)
     server.run(refresh())
-    assert stream_overviews(hub.store)["main", "records"].good_at is None
+    assert stream_overviews(hub.store, now_ms())["main", "records"].good_at is None
     server.run(Ticket(KEY))
     began = clock.now
     clock.pass_(timedelta(days=3))
     server.run(refresh())
-    overview = stream_overviews(hub.store)["main", "records"]
+    overview = stream_overviews(hub.store, now_ms())["main", "records"]
     assert (overview.good_at, overview.cursor is not None) == (began, True)
 
 
