@@ -15,7 +15,7 @@ _FILE = re.compile(r"\$\{file:([^}]+)\}")
 
 def key_file(settings: Settings) -> Path:
     """Raises ConfigError if `[store] key` is not `${file:PATH}`."""
-    written = tomllib.loads(settings.file.read_text("utf-8")).get("store", {}).get("key", "")
+    written = tomllib.loads(settings.file.read_text("utf-8-sig")).get("store", {}).get("key", "")
     found = _FILE.fullmatch(str(written))
     if found is None:
         raise ConfigError(
@@ -42,7 +42,7 @@ def pending_key(settings: Settings) -> bytes | None:
     from hub.config.models import StoreSettings
 
     try:
-        key = file.read_text("utf-8").strip()
+        key = file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(
             "{path} cannot be read: {why}", remedy="check the file", path=file, why=type(exc).__name__

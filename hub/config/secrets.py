@@ -82,7 +82,7 @@ class References:
         file = path if path.is_absolute() else self.folder / path
         try:
             mode = file.stat().st_mode
-            text = file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")
         except FileNotFoundError:
             raise ConfigError(
                 "{place}: {key} refers to {path}, which does not exist",

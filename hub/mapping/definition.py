@@ -221,7 +221,7 @@ class MappingFile(_Spec):
 def load_mapping(path: Path) -> MappingFile:
     """Read and check a mapping file. MappingError names the file and the first wrong key."""
     try:
-        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise MappingError("mapping {path} is not UTF-8", path=path.name) from error
     except tomllib.TOMLDecodeError as error:

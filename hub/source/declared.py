@@ -71,7 +71,7 @@ class DeclaredConnector(Connector):
 def read_connector(path: Path) -> type[Connector]:
     """The connector a file declares. PluginError names file, line and key of the first mistake."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         declaration = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PluginError("{path} cannot be read: {why}", remedy="check the file", path=path.name, why=error) from error

@@ -128,7 +128,7 @@ def _where(mapping: Path, tables: dict[str, Path], error: MappingError) -> str:
     table = tables.get(str(error.values.get("table")))
     if table is not None and "line" in error.values:
         return _place(table, error)
-    written = tomllib.loads(mapping.read_text("utf-8"))
+    written = tomllib.loads(mapping.read_text("utf-8-sig"))
     found = (key for value in error.values.values() for key in _holding(written, value))
     return _line_of(mapping, next(found, ("fields", "status")))
 

@@ -67,6 +67,18 @@ def test_a_store_without_schema_says_upgrade(run: Run, tmp_path: Path) -> None:
     assert "hub upgrade" in answer.err
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_files_that_an_editor_saved_with_a_byte_order_mark_are_read(run: Run, tmp_path: Path, rotated: bool) -> None:
+    """Notepad writes one before the text: of hub.toml, of a key or password."""
+    run("init", str(tmp_path))
+    for file in (tmp_path / "hub.toml", tmp_path / "secrets" / "store.key"):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    config = ("--config", str(tmp_path))
+    assert not rotated or run(*config, "key", "rotate", "--reason", "x").code == 0
+    assert run(*config, "validate").code == 0
+    assert run(*config, "sync").code == 0
+
+
 def test_another_key_is_exit_2(run: Run, tmp_path: Path) -> None:
     run("init", str(tmp_path))
     key = tmp_path / "secrets" / "store.key"
