@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hub.clock import now_ms
-from hub.errors import HubError
+from hub.errors import HubError, UnavailableError
 from hub.mapping.instants import iso_utc
 from hub.source.client import Client
 from hub.source.connector import SourceContext
@@ -37,6 +37,7 @@ class Alarms:
     def __init__(self, hub: Hub, wording: Wording) -> None:
         self._hub, self._wording, self._settings = hub, wording, hub.settings.alarms
         self._hour = -1
+        self._away = ""
 
     def check(self) -> int:
         """Look once and tell what has to be told; how many notices were told."""
@@ -58,6 +59,7 @@ class Alarms:
         return tuple(name for name, on in wanted.items() if on)
 
     def _tell(self, now: int) -> int:
+        self._away = ""
         notices = take_notices(self._hub.store, self.channels, now)
         told = [notice for notice in notices if notice.channel in ("log", "plugins", "webhook") and self._told(notice)]
         robot = [notice for notice in notices if notice.channel == "robot"]
@@ -82,6 +84,8 @@ class Alarms:
         return "\n".join(self._wording(notice) for notice in notices)
 
     def _sent(self, channel: str, send: Callable[[Client], object]) -> bool:
+        if self._away == channel:
+            return False
         try:
             client = self._client()
             try:
@@ -89,6 +93,9 @@ class Alarms:
             finally:
                 client.close()
         except HubError as error:
+            if isinstance(error, UnavailableError):
+                # A hundred notices would each wait for the whole deadline, and the next look with them.
+                self._away = channel
             log.error("an alarm could not be told by %s: %s", channel, error, extra={"action": "alarm_not_told"})
             return False
         return True

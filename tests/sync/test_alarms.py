@@ -219,6 +219,22 @@ def test_a_receiver_that_is_down_is_told_later(
     assert len(set(ids)) == 1
 
 
+def test_a_receiver_that_is_down_is_asked_once_a_look(
+    store: Store, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many streams are amiss: each notice would wait ten seconds for one that does not answer."""
+    clock = Clock().patch(monkeypatch)
+    amiss = [Amiss("freshness", "city", f"s{number}", AMISS.detail) for number in range(5)]
+    monkeypatch.setattr("hub.sync.alarms.stale_streams", lambda hub, now: amiss)
+    alarms = watcher(hub_of(tmp_path, store, webhook=f"{receiver.url}/hook", log="false"))
+    receiver.status = 503
+    assert alarms.check() == 0
+    assert len(receiver.got) == 1
+    receiver.status, receiver.answer = 204, b""
+    clock.pass_(timedelta(minutes=5))
+    assert alarms.check() == 5
+
+
 def test_the_robot_gets_one_signed_text_and_a_refusal_in_a_200_is_one(
     store: Store, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
