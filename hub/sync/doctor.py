@@ -27,6 +27,7 @@ from hub.store.filling import missing_read_indices
 from hub.store.health import abandoned_runs, broken_readings, quarantine_growth, source_clocks
 from hub.store.overview import list_gaps, stream_overviews
 from hub.sync.certificates import certificates_of
+from hub.sync.foreign_code import declared
 from hub.sync.objectives import empty_streams, stale_streams
 from hub.sync.sources import Hub
 
@@ -71,6 +72,12 @@ def examine(hub: Hub) -> list[Finding]:
 def _settings(hub: Hub) -> Iterator[HubError]:
     for problem in hub.settings.problems.values():
         yield problem.error.within(source=problem.name)
+    for name in hub.source_names():
+        if name not in hub.settings.problems:
+            try:
+                declared(hub.plugins, hub.settings.sources[name])
+            except HubError as error:
+                yield error.within(source=name)
 
 
 def _plugins(hub: Hub) -> Iterator[HubError]:

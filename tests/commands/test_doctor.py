@@ -90,6 +90,19 @@ def test_stale_abandoned_overdue_and_growing(project: Path, checks) -> None:
     assert [part for part in found["waiting"] if "no longer prove" in part]
 
 
+def test_a_section_whose_connector_cannot_use_it_is_misconfigured(project: Path, checks) -> None:
+    """No run is noted of a source that cannot be opened, so only its section tells."""
+    text = project.read_text("utf-8")
+    project.write_text(text.replace('connector = "snapshot"', 'connector = "snapshop"'), "utf-8")
+    found, code = checks()
+    assert code == 2
+    assert "did you mean snapshot" in found["settings"][0]
+    project.write_text(text.replace("access_key = ", "acess_key = "), "utf-8")
+    found, code = checks()
+    assert code == 2
+    assert any("hub.toml" in one and "acess_key" in one for one in found["settings"])
+
+
 @pytest.mark.parametrize(
     ("outcome", "code", "said"),
     [
