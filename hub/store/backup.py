@@ -10,9 +10,9 @@ from sqlalchemy.engine import URL
 from hub.clock import now_ms
 from hub.config.keyfile import sync_folder
 from hub.config.writing import writing
-from hub.errors import MisconfiguredError, StoreVersionError
+from hub.errors import MisconfiguredError, StoreError, StoreVersionError
 from hub.store.feed import feed_floor, put_floor
-from hub.store.migrate import current_schema, newest_schema, upgrade
+from hub.store.migrate import current_schema_in, newest_schema, upgrade
 from hub.store.store import Store, Transaction
 from hub.store.tables import metadata
 
@@ -75,13 +75,14 @@ def restore(store: Store, file: Path) -> int:
     with store.read() as transaction:
         if transaction.one("SELECT 1 FROM incident LIMIT 1") or transaction.one("SELECT 1 FROM run LIMIT 1"):
             raise MisconfiguredError("the store is not empty", remedy="restore into a new one: change [store] url")
-    source = Store(_url(file))
-    try:
-        found = current_schema(source)
+    # A backup may lie where nobody can write, and stays as it is; a log that was copied with a database belongs to it.
+    log_beside = file.with_name(file.name + "-wal").exists()
+    with closing(Store(_url(file), read_only=not log_beside)) as source:
+        found = _schema_of(source, file)
         if found != newest_schema():
             raise StoreVersionError(
                 "the backup has schema {found}, this hub needs {needed}",
-                found=found or "none",
+                found=found,
                 needed=newest_schema(),
                 remedy="restore it with the hub that made it, then run `hub upgrade`",
             )
@@ -92,8 +93,21 @@ def restore(store: Store, file: Path) -> int:
                 "the backup was made with another key", remedy="put the key that belongs to it into secrets/store.key"
             )
         return copy_into(source, store, feed_ahead=True)
-    finally:
-        source.close()
+
+
+def _schema_of(backup: Store, file: Path) -> str:
+    """StoreError for a damaged backup, before anything of it is stored: later nobody could tell which of the two is."""
+    try:
+        with backup.read() as transaction:
+            sound = transaction.one("PRAGMA quick_check(1)")[0] == "ok"
+            found = current_schema_in(transaction)
+    except StoreError:
+        sound, found = False, None
+    if not sound:
+        raise StoreError("the backup {path} is damaged", path=file, remedy="take an older one")
+    if found is None:
+        raise MisconfiguredError("{path} is no backup of a hub", path=file, remedy="name the backup's file")
+    return found
 
 
 def _url(file: Path) -> str:

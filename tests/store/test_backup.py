@@ -1,5 +1,6 @@
 """Backups: what a restored store tells those who remember numbers of the one that was lost."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 from rig import KEY, START, Clock, open_store
 
 from hub.config import RetentionSettings
-from hub.errors import BreachedError, StoreError
+from hub.errors import BreachedError, MisconfiguredError, StoreError
 from hub.store.backup import backup, restore
 from hub.store.crypto import Keyring
 from hub.store.feed import changes_after, feed_head
@@ -66,6 +67,38 @@ def test_a_backup_has_its_name_only_once_it_is_whole(
     assert backup(store, file) == 0
     assert meanwhile == [False]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kept", [0, 300, 20_000], ids=["nothing", "half a head", "some pages"])
+def test_a_backup_cut_short_is_told_as_the_backup(store: Store, file: Path, kept: int) -> None:
+    """Not as the store, which is whole and may be filled from another one."""
+    whole = file.read_bytes()
+    file.write_bytes(whole[:kept])
+    with pytest.raises((StoreError, MisconfiguredError), match=re.escape(str(file))):
+        restore(store, file)
+    file.write_bytes(whole)
+    assert restore(store, file) == 0
+    assert len(changes_after(store, first_number(store) - 1)) == 3
+
+
+def test_a_restore_makes_nothing_beside_the_backup(store: Store, file: Path, tmp_path: Path) -> None:
+    """It may lie on a medium, or in another user's folder, where nothing can be made."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    kept = file.rename(folder / file.name)
+    made = folder.stat().st_mtime_ns
+    assert restore(store, kept) == 0
+    assert folder.stat().st_mtime_ns == made
+
+
+def test_a_log_that_was_copied_with_a_store_is_restored_too(store: Store, tmp_path: Path) -> None:
+    with closing(open_store(f"sqlite:///{tmp_path / 'live.db'}")) as live:
+        tell(live, "a", "b")
+        copy = tmp_path / "copy.db"
+        for end in ("", "-wal"):
+            copy.with_name(f"copy.db{end}").write_bytes((tmp_path / f"live.db{end}").read_bytes())
+    restore(store, copy)
+    assert len(changes_after(store, first_number(store) - 1)) == 2
 
 
 @pytest.fixture
