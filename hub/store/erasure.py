@@ -17,9 +17,10 @@ from hub.store.crypto import keyed_marks
 from hub.store.page import RawPage, Rewrite
 from hub.store.people import searchable
 from hub.store.raw import OpenPage, open_page
+from hub.store.refusals import ConflictError
 from hub.store.rewrite import rewrite_page
 from hub.store.rotation import await_writers, check_key, hold_key
-from hub.store.store import ConflictError, Store, Transaction
+from hub.store.store import Store, Transaction
 from hub.store.texts import texts_of
 
 __all__ = [

@@ -10,7 +10,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreVersionError
-from hub.store.store import Store, Transaction, translated
+from hub.store.refusals import translated
+from hub.store.store import Store, Transaction
 
 __all__ = ["check_schema", "current_schema", "current_schema_in", "newest_schema", "upgrade"]
 

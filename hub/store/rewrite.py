@@ -2,7 +2,8 @@
 or a change of the key, did meanwhile."""
 
 from hub.store.page import Rewrite
-from hub.store.store import ConflictError, Store, Transaction
+from hub.store.refusals import ConflictError
+from hub.store.store import Store, Transaction
 
 __all__ = ["rewrite_page"]
 

@@ -1,6 +1,5 @@
 """Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
 
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,13 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
+from hub.errors import MisconfiguredError, StoreError
 from hub.store.crypto import Keyring
+from hub.store.refusals import ConflictError, translated
 
-__all__ = ["ConflictError", "Store", "Transaction", "translated"]
+__all__ = ["Store", "Transaction"]
 
 # sqlite3 asks every None and every bytes how it wants to be stored. Unanswered that takes 0.6 µs a value, ten times what
 # storing it takes, and a third of an incident's columns are null.
@@ -30,10 +30,6 @@ sqlite3.register_adapter(bytes, bytes)
 _ALL, _FIRST = methodcaller("fetchall"), methodcaller("fetchone")
 #: PostgreSQL collects up to a thousand rows before it writes them, and to note one it walks along all that it holds.
 _COPIED_AT_ONCE = 250
-
-
-class ConflictError(StoreError):
-    """Another writer touched the same rows between reading and writing; the page is prepared once more."""
 
 
 class Transaction:
@@ -344,47 +340,3 @@ def _connection_limits(url: URL) -> dict[str, object]:
         # Keepalives rest while something sent is not acknowledged; without this a cut line is noticed after a quarter of an hour.
         "tcp_user_timeout": 30_000,
     }  # fmt: skip
-
-
-#: PostgreSQL gives no code for a connection it refuses; in another language of its messages it counts as out of reach.
-_KEPT_OUT = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|invalid connection option|not permitted to log in"
-    r"|connection .*(?:database|role) \".*\" does not exist"
-)
-
-
-def translated(error: DBAPIError) -> HubError:
-    """What the database said, without statement or parameters: those may hold records."""
-    reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
-    if isinstance(error, IntegrityError):
-        return ConflictError("the store refused a row that another writer had just stored")
-    if _KEPT_OUT.search(reason):
-        return MisconfiguredError(
-            "the store does not let the hub in: {reason}", reason=reason, remedy="correct [store] url, or the database's rights"
-        )  # fmt: skip
-    if error.connection_invalidated or (
-        isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason or "resolve" in reason)
-    ):
-        return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
-    if "disk I/O" in reason:
-        return StoreError(
-            "the store's disk fails: {reason}", reason=reason,
-            remedy="look for a spent quota, a size limit or a broken disk (dmesg); the next run goes on by itself",
-        )  # fmt: skip
-    if "disk is full" in reason or getattr(error.orig, "sqlstate", None) == "53100":
-        return StoreError(
-            "the store has no room left: {reason}", reason=reason, remedy="make room on its disk; the next run goes on by itself"
-        )  # fmt: skip
-    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
-        return StoreError(
-            "the store cannot be written to: {reason}", reason=reason, remedy="check owner and rights of its file and folder"
-        )  # fmt: skip
-    if getattr(error.orig, "sqlstate", None) == "42501":
-        return StoreError(
-            "the store's database role lacks rights: {reason}", reason=reason, remedy="hub validate says which GRANT it needs"
-        )  # fmt: skip
-    return StoreError(
-        "the store refused a statement: {reason}",
-        reason=reason,
-        remedy="run it again; if it says so again, restore a backup",
-    )

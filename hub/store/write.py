@@ -14,9 +14,10 @@ from hub.store.erasure import hold_erasures, marks_of_erased, obeying_erasure, o
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
+from hub.store.refusals import ConflictError
 from hub.store.rewrite import rewrite_page
 from hub.store.rotation import hold_key
-from hub.store.store import ConflictError, Store, Transaction
+from hub.store.store import Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS
 
 __all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put_state", "write_page"]

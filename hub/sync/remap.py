@@ -17,7 +17,8 @@ from hub.store.gaps import count_anew, forget_uncounted
 from hub.store.known import Full, living_after
 from hub.store.page import Change, Counts, Lease, OldVersion, PageWrite, RawPage, Rewrite, UpdatedIncident
 from hub.store.raw import OpenPage, mappings_of, open_page
-from hub.store.store import ConflictError, Store
+from hub.store.refusals import ConflictError
+from hub.store.store import Store
 from hub.store.write import write_page
 from hub.sync.enrich import enriched
 from hub.sync.job import StreamJob

@@ -11,7 +11,8 @@ from hub.source.stream import Page
 from hub.store import leases, runs
 from hub.store.page import Counts, Lease
 from hub.store.quarantine import QuarantineRow, quarantined_raw, settle
-from hub.store.store import ConflictError, Store
+from hub.store.refusals import ConflictError
+from hub.store.store import Store
 from hub.store.write import write_page
 from hub.sync.decide import Decider
 from hub.sync.draft import ITS_DETAIL

@@ -29,8 +29,9 @@ from hub.store.due import FULL_REFRESH
 from hub.store.page import Lease, PageWrite
 from hub.store.quarantine import list_quarantine
 from hub.store.raw import newest_page
+from hub.store.refusals import ConflictError
 from hub.store.state import read_state
-from hub.store.store import ConflictError, Store
+from hub.store.store import Store
 from hub.store.write import write_page
 from hub.sync.conclude import conclude, give_up
 from hub.sync.decide import Decider

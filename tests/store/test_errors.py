@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
 from hub.store import Store
 from hub.store.migrate import upgrade
-from hub.store.store import translated
+from hub.store.refusals import translated
 
 _AT = 'connection failed: connection to server at "127.0.0.1", port 5432 failed: '
 

@@ -214,7 +214,7 @@ def test_money_is_shown_in_yuan(store: Store, fen: int, yuan: str) -> None:
 
 
 def test_row_that_breaks_the_accounting_is_refused_by_the_database(store: Store) -> None:
-    from hub.store.store import ConflictError
+    from hub.store.refusals import ConflictError
 
     with pytest.raises(ConflictError), store.write() as transaction:
         transaction.run(
