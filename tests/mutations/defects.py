@@ -240,9 +240,23 @@ DEFECTS = (
     Defect(
         "redaction is off",
         "hub/config/redact.py",
-        "return pattern.sub(MASK, text) if pattern else text",
-        "return text",
+        "                text = text.replace(value, MASK)",
+        "                pass",
         ("tests/security/test_injection.py",),
+    ),
+    Defect(
+        "every token that a source ever handed out is kept",
+        "hub/config/redact.py",
+        "deque(maxlen=_TOKENS_KNOWN)",
+        "deque()",
+        ("tests/config/test_config.py",),
+    ),
+    Defect(
+        "the check digit of an ID number is not looked at",
+        "hub/mapping/transforms.py",
+        "return ric.calc_check_digit(plain) != plain[17]",
+        "return False",
+        ("tests/mapping/test_readers.py",),
     ),
     Defect(
         "redirects to other hosts are followed",
