@@ -102,8 +102,34 @@ class Decider:
                     )  # fmt: skip
         new = [head.native_id for head in heads if head.native_id not in draft.current]
         draft.ids = dict(zip(new, self._ids.of(new), strict=True))
-        for slot, record in looked_at:
+        for slot, record in self._meant(draft, prepared.page, looked_at):
             self._one(draft, prepared.page, slot, record, stale, history)
+
+    def _meant(self, draft: Draft, page: Page, looked_at: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
+        """What a source that shows states means: of several versions of one record and time on a page only the last. One after
+        the other they would become current, and so again at every reading."""
+        ids = [record.head.native_id for _, record in looked_at if record.head is not None]
+        if self._job.stream.log or len(set(ids)) == len(ids):
+            return looked_at
+        last = {record.head.native_id: record for _, record in looked_at if record.head is not None}
+        meant = [
+            (slot, record)
+            for slot, record in looked_at
+            if record.head is None or not self._instead(page, record, last[record.head.native_id])
+        ]
+        draft.counts.unchanged += len(looked_at) - len(meant)
+        return meant
+
+    def _instead(self, page: Page, record: Record, last: Record) -> bool:
+        """Whether the last version of a record on a page stands in place of this one: it says something else of the same time."""
+        both = (record, last)
+        if record.raw_hash == last.raw_hash or any(
+            one.problem or one.head is None or one.head.withdrawn for one in both
+        ):
+            return False
+        self.preparer.map(page, [one for one in both if one.mapped is None])
+        rows = [one.mapped.row for one in both if isinstance(one.mapped, Mapped)]
+        return len(rows) == len(both) and len({row[UPDATED_AT] for row in rows} - {None}) < len(both)
 
     def _one(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rig import START, Clock, Rig, write_mapping
+from rig import MAPPING, START, Clock, Rig, write_mapping
 from upstream import Upstream
 
 from hub.errors import Outcome
@@ -438,3 +438,25 @@ def test_an_end_is_one_however_its_word_is_written(rig: Rig, upstream: Upstream,
     assert counts(rig.run())[5] == 1
     assert rig.living() == {}
     rig.check()
+
+
+@pytest.mark.parametrize("at", [AT, None], ids=["of the same time", "of no time"])
+def test_two_states_of_a_record_on_one_page_are_one_and_no_history(
+    rig: Rig, upstream: Upstream, tmp_path: Path, at: int | None
+) -> None:
+    """A source that joins tables shows a record twice: each reading would make two revisions of it, for ever."""
+    if at is None:
+        rig.mappings = write_mapping(tmp_path / "timeless", MAPPING.replace("source_updated_at", "due_at"))
+    for title in ("one", "two"):
+        upstream.records.append({"id": "x", "at": AT, "title": title})
+    upstream.put("y", AT)
+    assert counts(rig.run()) == (3, 2, 0, 1, 0, 0, 0)
+    for _ in range(2):
+        assert counts(rig.run()) == (3, 0, 0, 3, 0, 0, 0)
+    assert rig.living()['"x"'][0] == "two"
+    upstream.records[0]["at"] = upstream.records[1]["at"] = AT + 1000
+    upstream.records[1]["title"] = "three"
+    assert counts(rig.run())[:4] == (3, 0, 1, 2)
+    assert rig.living()['"x"'][0] == "three"
+    rig.check()
+    rig.check_raw()
