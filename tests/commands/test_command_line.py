@@ -232,11 +232,10 @@ def test_a_defect_of_a_connector_is_one_line_of_every_command(
         answer = run(*words.split(), "--output", "json")
         codes[words] = answer.code
         assert "13857901234" not in answer.out + answer.err
-        if words != "doctor":
-            assert f"connector rain raised {defect} at " in answer.out + answer.err, words
-            assert "/plugin_with_a_defect.py:5" in answer.out + answer.err
+        assert f"connector rain raised {defect} at " in answer.out + answer.err, words
+        assert "/plugin_with_a_defect.py:5" in answer.out + answer.err
     assert codes == {
-        "check": 1, "sync": 1, "status": 0, "validate": 1, "preview rain": 1, "reconcile rain": 1, "doctor": 0
+        "check": 1, "sync": 1, "status": 0, "validate": 1, "preview rain": 1, "reconcile rain": 1, "doctor": 1
     }  # fmt: skip
     outcomes = {line["source"]: line["outcome"] for line in run("sync", "--output", "json").lines}
     assert outcomes == {"rain": "failed", "drop": "ok"}
