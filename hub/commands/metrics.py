@@ -30,7 +30,9 @@ def command(session: Session, port: int | None, host: str) -> None:
             session.output.say("metrics at http://{host}:{port}/metrics", host=host, port=server.server_address[1])
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
-            stop.wait()
+            while not stop.wait(1):
+                # Not without a limit: a signal that the system hands to another thread wakes nobody who waits.
+                continue
             server.shutdown()
 
 

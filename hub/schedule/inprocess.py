@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.clock import now
+from hub.errors import HubError
 from hub.schedule.ticket import LANES, Busy, Execute, Lane, Running, Snapshot, Ticket
 
 __all__ = ["InProcessEngine"]
@@ -33,6 +34,7 @@ class InProcessEngine:
         self._taken: dict[str, Ticket] = {}
         self._slots = 1
         self._lanes: tuple[Lane, ...] = LANES
+        self._blind = False
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
         accepted = 0
@@ -61,7 +63,9 @@ class InProcessEngine:
         scheduler.start()
         for worker in workers:
             worker.start()
-        stop.wait()
+        while not stop.wait(_TICK_S):
+            # Not without a limit: a signal that the system hands to another thread wakes nobody who waits.
+            continue
         scheduler.shutdown(wait=True)
         with self._changed:
             for _, _, halt in self._running.values():
@@ -102,8 +106,23 @@ class InProcessEngine:
         heapq.heapify(self._heap)
 
     def _tick(self) -> None:
+        """Plan. A store that cannot be reached is told once when it goes and once when it is back."""
         assert self._plan is not None
-        self.submit(self._plan(now()))
+        try:
+            tickets = self._plan(now())
+        except HubError as error:
+            log.log(
+                logging.DEBUG if self._blind else logging.ERROR,
+                "cannot plan: %s",
+                error,
+                extra={"action": "planner_down"},
+            )
+            self._blind = True
+            return
+        if self._blind:
+            log.warning("plans again", extra={"action": "planner_back"})
+        self._blind = False
+        self.submit(tickets)
 
     def _work(self, execute: Execute, stop: threading.Event) -> None:
         while (ticket := self._take(stop)) is not None:

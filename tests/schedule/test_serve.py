@@ -1,19 +1,24 @@
 """`hub serve` as a whole: schedules run until it is told to stop, then the page in hand is finished (promise 9)."""
 
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from rig import START, BenchHub, open_store, wait_until, write_mapping
 
 from hub.clock import now_ms
+from hub.commands.stopping import stopping
 from hub.config import Environment, load
 from hub.errors import Outcome, UnavailableError
+from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.serve import serve
+from hub.schedule.ticket import Ticket
 from hub.store.leases import acquire, release
 from hub.sync.result import RunResult
 
@@ -121,3 +126,33 @@ def test_two_servers_on_one_store_never_run_a_partition_together(hub: BenchHub) 
     with hub.store.read() as transaction:
         assert transaction.one("SELECT count(*) FROM incident")[0] == 8
         assert transaction.one("SELECT count(*) FROM change")[0] == 8
+
+
+def test_a_store_that_goes_away_is_told_once_and_its_return_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Not with a traceback every second of an outage."""
+    down = iter([True, True, True, False, False])
+
+    def plan(_: datetime) -> list[Ticket]:
+        if next(down):
+            raise UnavailableError("the store cannot be reached: {reason}", reason="Connection refused")
+        return []
+
+    engine = InProcessEngine(plan)
+    for _ in range(5):
+        engine._tick()
+    told = [(record.levelname, record.message) for record in caplog.records]
+    assert told == [
+        ("ERROR", "cannot plan: the store cannot be reached: Connection refused"),
+        ("WARNING", "plans again"),
+    ]
+
+
+def test_a_signal_that_another_thread_takes_stops_it() -> None:
+    with stopping() as stop:
+        for seconds, act in ((0.3, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)), (9, stop.set)):
+            timer = threading.Timer(seconds, act)
+            timer.daemon = True
+            timer.start()
+        began = time.monotonic()
+        InProcessEngine().serve(lambda ticket, halt: Outcome.OK, slots=1, stop=stop)
+        assert time.monotonic() - began < 5
