@@ -10,6 +10,7 @@ from rich.console import Console
 
 from hub.commands import output
 from hub.commands.output import Column, Output
+from hub.commands.sync import RUN_COLUMNS
 
 COLUMNS = [Column("run", "Run", "id"), Column("source", "Source", "name"), Column("error", "Error")]
 
@@ -61,6 +62,19 @@ def test_a_list_does_without_what_can_be_spared(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["数据源", "结果", "新增", "错误"]
     assert lines[-1] == "窗口较窄，未显示：系统"
+
+
+def test_a_sync_is_a_table_in_sixty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With names as long as the built-in ones: twenty streams were 270 lines."""
+    monkeypatch.setattr(output, "_console", lambda: Console(file=sys.stdout, highlight=False, width=60, no_color=True))
+    run = {"source": "enforcement_supervision", "stream": "supervision_leads", "outcome": "ok", "fetched": 1_234}
+    counts = dict.fromkeys(("new", "changed", "unchanged", "quarantined", "tombstoned", "unmapped"), 12)
+    Output().rows([run | counts | {"duration_s": 1.5}] * 2, RUN_COLUMNS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["Source", "Stream", "Outcome", "Read"]
+    assert [line.split()[0] for line in lines[1:3]] == ["enforcement_supervision"] * 2
 
 
 @pytest.mark.usefixtures("terminal")
