@@ -20,8 +20,8 @@ def command(session: Session) -> None:
     settings = session.settings
     with closing(Store(settings.store.url, Keyring(settings.store.secret_key()))) as store:
         before, after = upgrade(store)
-    if settings.engine.kind == "procrastinate":
-        upgrade_queue(store)
+        if settings.engine.kind == "procrastinate":
+            upgrade_queue(store)
     output = session.output
     output.say("the store has schema {after} (before: {before})", after=after, before=before or "-")
     if output.format == "json":

@@ -42,3 +42,13 @@ def test_a_backup_restores_into_either_database(
         assert data("incidents", "list", "--limit", "1000").out == before
         again = data("sync").lines
         assert {(line["outcome"], line["new"]) for line in again} == {("ok", 0)}
+
+
+def test_many_workers_begin_with_an_upgrade(data: Run, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As scale.md has it: the engine in hub.toml, then `hub upgrade`, which makes the queue's tables."""
+    monkeypatch.setenv("HUB_STORE__URL", postgres_url)
+    monkeypatch.setenv("HUB_ENGINE__KIND", "procrastinate")
+    assert data("upgrade").code == 0
+    assert data("upgrade").code == 0
+    assert data("workers").code == 0
+    assert data("status").code == 0
