@@ -28,8 +28,9 @@ sqlite3.register_adapter(bytes, bytes)
 
 
 _ALL, _FIRST = methodcaller("fetchall"), methodcaller("fetchone")
-#: PostgreSQL collects up to a thousand rows before it writes them, and to note one it walks along all that it holds.
-_COPIED_AT_ONCE = 250
+#: PostgreSQL collects 64 kB of rows, a thousand at most, before it writes them, and to note one it walks along all that it
+#: holds: where so few columns make narrow rows, they are handed over in pieces.
+_NARROW, _PIECE = 8, 250
 
 
 class Transaction:
@@ -109,11 +110,12 @@ class Transaction:
 
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
+        piece = _PIECE if len(types) <= _NARROW else len(rows)
         try:
-            for begin in range(0, len(rows), _COPIED_AT_ONCE):
+            for begin in range(0, len(rows), piece):
                 with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
                     copy.set_types(types)
-                    for row in rows[begin : begin + _COPIED_AT_ONCE]:
+                    for row in rows[begin : begin + piece]:
                         copy.write_row(row)
         except psycopg.errors.UniqueViolation as error:
             raise ConflictError("the store refused a row that another writer had just stored") from error
