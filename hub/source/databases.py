@@ -15,7 +15,7 @@ from sqlalchemy import exc as sa_exc
 from hub.errors import ConfigError, DeadlineError, FailedError, HubError, RefusedError, UnavailableError
 from hub.source.reaching import not_connected, root_of
 
-__all__ = ["FOREIGN_ERRORS", "not_let_in", "peer_of", "translated"]
+__all__ = ["FOREIGN_ERRORS", "LOGIN_REFUSED", "NO_DATABASE", "not_let_in", "peer_of", "translated"]
 
 #: SQLAlchemy's exceptions by what they mean here; the nearest class of the family decides.
 FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
@@ -35,10 +35,12 @@ FOREIGN_ERRORS: dict[type[Exception], type[HubError]] = {
     sa_exc.SQLAlchemyError: FailedError,
 }
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "oracle": 1521, "mssql": 1433}
-_LOGIN = re.compile(
-    r"authentication failed|认证失败|pg_hba\.conf|role .* does not exist|角色.*不存在|not permitted to log in|不允许登[录陆]"
+#: Texts, because PostgreSQL gives no code where it refuses a connection.
+LOGIN_REFUSED = re.compile(
+    r"authentication failed|认证失败|no password supplied|pg_hba\.conf|role .* does not exist|角色.*不存在"
+    r"|not permitted to log in|不允许登[录陆]"
 )
-_NO_DATABASE = re.compile(r"database .* does not exist|数据库.*不存在")
+NO_DATABASE = re.compile(r"database .* does not exist|数据库.*不存在")
 _LATE = re.compile(r"time(out expired|d out)")
 #: What the system said, as PostgreSQL's driver repeats it.
 _SAID: tuple[tuple[re.Pattern[str], OSError], ...] = (
@@ -59,9 +61,9 @@ def not_let_in(error: Exception, table: str, peer: str) -> HubError:
     """The hub's error where no connection came about, or the database does not take us."""
     original = getattr(error, "orig", None)
     text, why = str(original), type(original or error).__name__
-    if _LOGIN.search(text):
+    if LOGIN_REFUSED.search(text):
         return _login(table, why)
-    if _NO_DATABASE.search(text):
+    if NO_DATABASE.search(text):
         return ConfigError(
             "there is no such database at {peer} ({why})", remedy="check the database's name in the source's url",
             peer=peer, why=why,

@@ -1,18 +1,10 @@
 """What a database refuses, in the hub's words: whom it concerns and what to do about it."""
 
-import re
-
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
 
 __all__ = ["ConflictError", "translated"]
-
-#: PostgreSQL gives no code for a connection it refuses; in another language of its messages it counts as out of reach.
-_KEPT_OUT = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|invalid connection option|not permitted to log in"
-    r"|connection .*(?:database|role) \".*\" does not exist"
-)
 
 
 class ConflictError(StoreError):
@@ -24,7 +16,7 @@ def translated(error: DBAPIError) -> HubError:
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
-    if _KEPT_OUT.search(reason):
+    if _kept_out(error, reason):
         return MisconfiguredError(
             "the store does not let the hub in: {reason}", reason=reason, remedy="correct [store] url, or the database's rights"
         )  # fmt: skip
@@ -54,3 +46,13 @@ def translated(error: DBAPIError) -> HubError:
         reason=reason,
         remedy="run it again; if it says so again, restore a backup",
     )
+
+
+def _kept_out(error: DBAPIError, reason: str) -> bool:
+    """Whether PostgreSQL refused the connection itself: only there it gives no code."""
+    # Loaded once something failed: whoever is let in starts sooner.
+    from hub.source.databases import LOGIN_REFUSED, NO_DATABASE
+
+    if getattr(error.orig, "sqlstate", None) is not None:
+        return False
+    return "invalid connection option" in reason or any(shape.search(reason) for shape in (LOGIN_REFUSED, NO_DATABASE))
