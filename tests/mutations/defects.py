@@ -245,6 +245,13 @@ DEFECTS = (
         ("tests/security/test_injection.py",),
     ),
     Defect(
+        "of many narrow rows only the first piece is copied",
+        "hub/store/store.py",
+        "for begin in range(0, len(rows), piece):",
+        "for begin in range(0, min(len(rows), piece), piece):",
+        ("tests/store/test_inserts_and_updates.py",),
+    ),
+    Defect(
         "every token that a source ever handed out is kept",
         "hub/config/redact.py",
         "deque(maxlen=_TOKENS_KNOWN)",

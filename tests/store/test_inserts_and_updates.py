@@ -61,3 +61,12 @@ def test_rows_are_as_they_were_given(
         rows = transaction.all(f"SELECT {', '.join(names)} FROM incident ORDER BY key")
         assert [tuple(row) for row in rows] == expected
         raise _Undone
+
+
+@pytest.mark.parametrize("count", [249, 250, 251, 1001])
+def test_however_many_rows_are_put_in_at_once_each_is_there_once(store: Store, count: int) -> None:
+    rows = [(number, "insert", f"i{number}", 1, None, 7) for number in range(1, count + 1)]
+    with store.write() as transaction:
+        transaction.insert("change", ("seq", "op", "id", "revision", "fields", "at"), rows)
+    with store.read() as transaction:
+        assert transaction.all("SELECT seq, op, id, revision, fields, at FROM change ORDER BY seq") == rows
