@@ -11,7 +11,7 @@ from hub.mapping.columns import INSTANTS
 from hub.store.known import full_rows
 from hub.store.page import Change, Lease
 from hub.store.store import Store, Transaction
-from hub.store.write import append_changes, hold_lease, keep_versions
+from hub.store.write import append_changes, keep_versions, lease_hold
 
 __all__ = [
     "HeldDeletion",
@@ -146,7 +146,7 @@ def tombstone(store: Store, lease: Lease, keys: Sequence[int], mark: int, run: s
     gone = 0
     for start in range(0, len(keys), _BATCH):
         with store.write() as transaction:
-            hold_lease(transaction, lease, now)
+            transaction.hold(lease_hold(lease, now))
             gone += len(_bury(transaction, keys[start : start + _BATCH], run, now, "raw_page <= ?", mark))
     return gone
 
@@ -187,7 +187,7 @@ def hold(
 ) -> None:
     """Put deletions before a person instead of carrying them out; a newer enumeration replaces an undecided older one."""
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
         transaction.run(_REPLACE_HELD, (now, source, stream, partition))
         transaction.run(
             "INSERT INTO deletion (source, stream, partition, run, status, records, living, keys, held_at)"
@@ -199,7 +199,7 @@ def hold(
 def withdraw_held(store: Store, lease: Lease, source: str, stream: str, partition: str, now: int) -> None:
     """A newer proof speaks for this partition: an older one that nobody has decided on must not be approved any more."""
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
         transaction.run(_REPLACE_HELD, (now, source, stream, partition))
 
 
@@ -220,7 +220,7 @@ def settle_gone(
     known, so only those go whose incident went by it. A record without an id goes with the first proof of the whole stream that
     did not show its bytes: such a proof met no record without one."""
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
         begun = _begun(transaction, enumeration)
         return _settle_gone(transaction, source, stream, begun, mark, buried_by) if begun is not None else 0
 

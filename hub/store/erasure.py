@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
+from typing import Any
 
 from hub.errors import MisconfiguredError
 from hub.mapping.values import PersonRecord
@@ -19,16 +20,16 @@ from hub.store.people import searchable
 from hub.store.raw import OpenPage, open_page
 from hub.store.refusals import ConflictError
 from hub.store.rewrite import rewrite_page
-from hub.store.rotation import await_writers, check_key, hold_key
-from hub.store.store import Store, Transaction
+from hub.store.rotation import await_writers, check_key, key_hold
+from hub.store.store import Hold, Statement, Store, Transaction
 from hub.store.texts import texts_of
 
 __all__ = [
     "Erased",
     "PersonPlace",
     "erase_person",
+    "erasure_hold",
     "find_person",
-    "hold_erasures",
     "marks_of_erased",
     "obeying_erasure",
     "obeying_rewrites",
@@ -105,11 +106,15 @@ def marks_of_erased(store: Store) -> Set[bytes]:
         return {row[0] for row in transaction.all("SELECT mark FROM erased")}
 
 
-def hold_erasures(transaction: Transaction, marks: Set[bytes]) -> None:
+def erasure_hold(marks: Set[bytes]) -> Hold:
     """For a transaction that holds the key: ConflictError if somebody was erased since these marks were read. Until the
     transaction ends nobody will be."""
-    if transaction.one("SELECT count(*) FROM erased")[0] != len(marks):
-        raise ConflictError("a person was erased while this page was made", remedy="run the command again")
+
+    def check(row: Any) -> None:
+        if row[0] != len(marks):
+            raise ConflictError("a person was erased while this page was made", remedy="run the command again")
+
+    return Hold(Statement("SELECT count(*) FROM erased"), check)
 
 
 def obeying_erasure(store: Store, raw: RawPage, marks: Set[bytes]) -> RawPage:
@@ -251,7 +256,7 @@ def _strike_stored(store: Store, number: int, strike: Callable[[OpenPage], int])
 
 def _store_page(store: Store, number: int, page: OpenPage) -> None:
     with store.write() as transaction:
-        hold_key(store, transaction)
+        transaction.hold(key_hold(store))
         rewrite_page(store, transaction, number, Rewrite(page.seal, page.people, page.slices))
 
 
@@ -278,7 +283,7 @@ def _erasure_marks(store: Store) -> Callable[[str], bytes]:
     if sealed is None:
         made = store.keyring.seal(os.urandom(32), "erasure key").hex()
         with store.write() as transaction:
-            hold_key(store, transaction)
+            transaction.hold(key_hold(store))
             transaction.run("INSERT INTO meta (name, value) VALUES ('erasure_key', ?) ON CONFLICT DO NOTHING", (made,))
             sealed = _sealed_key(transaction)
     assert sealed is not None

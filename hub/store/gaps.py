@@ -2,7 +2,7 @@
 
 from hub.store.page import Lease
 from hub.store.store import Store
-from hub.store.write import hold_lease
+from hub.store.write import lease_hold
 
 __all__ = ["count_anew", "forget_uncounted"]
 
@@ -18,5 +18,5 @@ def forget_uncounted(store: Store, lease: Lease, source: str, stream: str, now: 
     """After every record was mapped: the codes that none of them carries any more. `now`: epoch ms. FencedError if the lease
     is lost, because then another may be counting."""
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
         transaction.run("DELETE FROM code_gap WHERE source = ? AND stream = ? AND count = 0", (source, stream))

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.source.rows import KnownText, TextRows
 from hub.source.stream import Page, Stream
-from hub.store.store import Store, Transaction
+from hub.store.store import Statement, Store, Transaction
 
 __all__ = ["find_page", "forget_pages", "known_text", "page_digest", "remember_page", "still_used"]
 
@@ -55,7 +55,6 @@ def find_page(transaction: Transaction, source: str, stream: str, digest: bytes)
 
 
 def remember_page(
-    transaction: Transaction,
     source: str,
     stream: str,
     digest: bytes,
@@ -65,21 +64,20 @@ def remember_page(
     ends: str,
     enumeration: str,
     now: int,
-) -> None:
-    """Remember a page whose records stand in the store as its bytes, unless one of them stands in it twice. `state`: the sum of
-    their raw pages, of those that were not written for it as it was when they were compared."""
-    if len(set(keys)) == len(keys):
-        transaction.run(
-            "INSERT INTO known_page (source, stream, digest, keys, state, ends, enumeration, used_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, stream, digest) DO UPDATE SET keys = excluded.keys,"
-            " state = excluded.state, ends = excluded.ends, enumeration = excluded.enumeration, used_at = excluded.used_at",
-            (source, stream, digest, array("q", keys).tobytes(), state, ends, enumeration, now),
-        )
+) -> Statement:
+    """Remember a page whose records stand in the store as its bytes, none of them twice. `state`: the sum of their raw pages, of
+    those that were not written for it as it was when they were compared."""
+    return Statement(
+        "INSERT INTO known_page (source, stream, digest, keys, state, ends, enumeration, used_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, stream, digest) DO UPDATE SET keys = excluded.keys,"
+        " state = excluded.state, ends = excluded.ends, enumeration = excluded.enumeration, used_at = excluded.used_at",
+        (source, stream, digest, array("q", keys).tobytes(), state, ends, enumeration, now),
+    )
 
 
-def still_used(transaction: Transaction, source: str, stream: str, digest: bytes, enumeration: str, now: int) -> None:
+def still_used(source: str, stream: str, digest: bytes, enumeration: str, now: int) -> Statement:
     """Note that a known page was shown again."""
-    transaction.run(
+    return Statement(
         "UPDATE known_page SET enumeration = ?, used_at = ? WHERE source = ? AND stream = ? AND digest = ?",
         (enumeration, now, source, stream, digest),
     )

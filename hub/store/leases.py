@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hub.errors import BusyError
 from hub.store.page import Lease
 from hub.store.store import Store
-from hub.store.write import hold_lease
+from hub.store.write import lease_hold
 
 __all__ = ["acquire", "free_dead", "lease_name", "release", "renew"]
 
@@ -47,7 +47,7 @@ def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease
 def renew(store: Store, lease: Lease, now: int) -> None:
     """Hold on to the lease while nothing is written. FencedError if another owner has it now."""
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
 
 
 def release(store: Store, lease: Lease) -> None:

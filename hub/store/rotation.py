@@ -5,9 +5,9 @@ from typing import Any
 
 from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.crypto import Keyring
-from hub.store.store import Store, Transaction
+from hub.store.store import Hold, Statement, Store, Transaction
 
-__all__ = ["await_writers", "check_key", "hold_key", "key_of", "rotate"]
+__all__ = ["await_writers", "check_key", "key_hold", "key_of", "rotate"]
 
 _BATCH = 50
 
@@ -21,30 +21,32 @@ def key_of(store: Store) -> str | None:
 
 def check_key(store: Store, transaction: Transaction) -> None:
     """StoreVersionError if the store does not belong to the key that this process seals with."""
-    _check(store, transaction, "")
+    transaction.hold(_key(store, ""))
 
 
-def hold_key(store: Store, transaction: Transaction) -> None:
+def key_hold(store: Store) -> Hold:
     """`check_key` for a transaction that is about to store something sealed: until it ends, no rotation does."""
-    _check(store, transaction, " FOR SHARE" if transaction.dialect == "postgresql" else "")
+    return _key(store, " FOR SHARE" if store.dialect == "postgresql" else "")
 
 
 def await_writers(transaction: Transaction) -> None:
-    """Wait until nobody is storing anything sealed (see `hold_key`), and let nobody begin before this transaction ends; nothing
+    """Wait until nobody is storing anything sealed (see `key_hold`), and let nobody begin before this transaction ends; nothing
     else waits. On SQLite there is but one writer anyway."""
     if transaction.dialect == "postgresql":
         # The table, not its row: for a row, those who share it let each other pass, and this one might wait forever.
         transaction.run("LOCK TABLE meta IN EXCLUSIVE MODE")
 
 
-def _check(store: Store, transaction: Transaction, lock: str) -> None:
-    bound = transaction.one(f"SELECT value FROM meta WHERE name = 'key_id'{lock}")
-    # That a pending key opens the store as well is not enough: what is sealed with the former one now is never sealed again.
-    if bound is not None and bound[0] != store.keyring.key_id:
-        raise StoreVersionError(
-            "the store's key was changed while this ran",
-            remedy="start the hub again, after hub key rotate if that was interrupted",
-        )
+def _key(store: Store, lock: str) -> Hold:
+    def check(bound: Any) -> None:
+        # That a pending key opens the store as well is not enough: what is sealed with the former one now is never sealed again.
+        if bound is not None and bound[0] != store.keyring.key_id:
+            raise StoreVersionError(
+                "the store's key was changed while this ran",
+                remedy="start the hub again, after hub key rotate if that was interrupted",
+            )
+
+    return Hold(Statement(f"SELECT value FROM meta WHERE name = 'key_id'{lock}"), check)
 
 
 def rotate(store: Store, new: Keyring, progress: Callable[[int], None]) -> int:

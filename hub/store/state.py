@@ -11,7 +11,7 @@ from hub.store.known_pages import forget_pages
 from hub.store.leases import acquire, lease_name, release
 from hub.store.page import Lease
 from hub.store.store import Store, Transaction
-from hub.store.write import hold_lease, put_state
+from hub.store.write import lease_hold, put_state
 
 __all__ = ["StateRow", "clear_state", "finish_reading", "highest_change", "list_states", "read_state", "set_cursor"]
 
@@ -70,7 +70,7 @@ def finish_reading(
     would prove that everything else is gone.
     """
     with store.write() as transaction:
-        hold_lease(transaction, lease, now)
+        transaction.hold(lease_hold(lease, now))
         if enumeration is not None:
             transaction.run("DELETE FROM seen_page WHERE enumeration = ?", (enumeration,))
             if whole:
@@ -78,7 +78,7 @@ def finish_reading(
         if once:
             transaction.run(_FORGET, (source, stream, partition))
         else:
-            put_state(transaction, source, stream, partition, cursor, "{}", now)
+            transaction.run(*put_state(source, stream, partition, cursor, "{}", now))
 
 
 def highest_change(store: Store, source: str, stream: str) -> int | None:
@@ -98,7 +98,7 @@ def set_cursor(store: Store, source: str, stream: str, partition: str, cursor: i
     place = (source, stream, partition)
     with _nobody_else(store, [place], owner, now) as transaction:
         _forget_readings(transaction, [place])
-        put_state(transaction, *place, cursor, "{}", now)
+        transaction.run(*put_state(*place, cursor, "{}", now))
 
 
 def clear_state(store: Store, source: str, stream: str | None, now: int, *, owner: str) -> int:
@@ -124,7 +124,7 @@ def _nobody_else(store: Store, places: Sequence[_Place], owner: str, now: int) -
             held.callback(release, store, taken[-1])
         transaction = held.enter_context(store.write())
         for lease in taken:
-            hold_lease(transaction, lease, now)
+            transaction.hold(lease_hold(lease, now))
         yield transaction
 
 

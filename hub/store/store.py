@@ -3,11 +3,11 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from operator import itemgetter, methodcaller
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import sqlalchemy
@@ -17,9 +17,12 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.errors import MisconfiguredError, StoreError
 from hub.store.crypto import Keyring
-from hub.store.refusals import ConflictError, translated
+from hub.store.refusals import translated
 
-__all__ = ["Store", "Transaction"]
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Hold", "Statement", "Store", "Transaction"]
 
 # sqlite3 asks every None and every bytes how it wants to be stored. Unanswered that takes 0.6 µs a value, ten times what
 # storing it takes, and a third of an incident's columns are null.
@@ -31,6 +34,20 @@ _ALL, _FIRST = methodcaller("fetchall"), methodcaller("fetchone")
 #: PostgreSQL collects 64 kB of rows, a thousand at most, before it writes them, and to note one it walks along all that it
 #: holds: where so few columns make narrow rows, they are handed over in pieces.
 _NARROW, _PIECE = 8, 250
+
+
+class Statement(NamedTuple):
+    """What is to be executed; `?` for parameters."""
+
+    text: str
+    parameters: Sequence[Any] = ()
+
+
+class Hold(NamedTuple):
+    """A statement by which a transaction holds on to something; `check` raises if its first row says that it cannot."""
+
+    statement: Statement
+    check: Callable[[Any], None]
 
 
 class Transaction:
@@ -50,6 +67,25 @@ class Transaction:
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Execute once; the number of rows touched."""
         return self._connection.exec_driver_sql(self._text(statement), tuple(parameters)).rowcount
+
+    def together(self, *statements: Statement) -> list[Any]:
+        """Execute statements one after the other; the first row of each, None where there is none. On PostgreSQL with one message
+        each way for all of them: waiting for an answer costs more than most of them do."""
+        if self.dialect != "postgresql":
+            return [self.one(*statement) for statement in statements]
+        driver = self._driver()
+        with self._driver_errors("several statements"):
+            with driver.pipeline():
+                cursors = [driver.execute(self._text(text).encode(), tuple(values)) for text, values in statements]
+            return [cursor.fetchone() if cursor.description else None for cursor in cursors]
+
+    def hold(self, *holds: Hold, then: Sequence[Statement] = ()) -> list[Any]:
+        """Hold on to something until the transaction ends; the first rows of what is executed together with that. Raises what the
+        first hold does that fails."""
+        rows = self.together(*(hold.statement for hold in holds), *then)
+        for hold, row in zip(holds, rows, strict=False):
+            hold.check(row)
+        return rows[len(holds) :]
 
     def run_script(self, script: str) -> None:
         """Several statements at once, as they stand (PostgreSQL only)."""
@@ -106,21 +142,26 @@ class Transaction:
         )
 
     def _copy(self, statement: str, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        import psycopg
-
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver = self._driver()
         piece = _PIECE if len(types) <= _NARROW else len(rows)
-        try:
+        with self._driver_errors(statement):
             for begin in range(0, len(rows), piece):
                 with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
                     copy.set_types(types)
                     for row in rows[begin : begin + piece]:
                         copy.write_row(row)
-        except psycopg.errors.UniqueViolation as error:
-            raise ConflictError("the store refused a row that another writer had just stored") from error
-        except psycopg.Error as error:
-            raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+    def _driver(self) -> "psycopg.Connection[Any]":
+        driver: Any = self._connection.connection.driver_connection
+        return driver  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _driver_errors(self, statement: str) -> Iterator[None]:
+        """What the driver raises where SQLAlchemy does not stand between, as SQLAlchemy raises it."""
+        try:
+            yield
+        except self._driver_error as error:
+            raise DBAPIError.instance(statement, None, error, self._driver_error, hide_parameters=True) from error
 
     def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Every row."""
@@ -133,12 +174,8 @@ class Transaction:
     def _fetched(self, statement: str, parameters: Sequence[Any], fetch: Callable[[Any], Any]) -> Any:
         """What the driver itself fetches: SQLAlchemy's own rows cost as much again."""
         result = self._connection.exec_driver_sql(self._text(statement), tuple(parameters))
-        try:
-            return fetch(result.cursor)
-        except self._driver_error as error:
-            raise DBAPIError.instance(statement, None, error, self._driver_error, hide_parameters=True) from error
-        finally:
-            result.close()
+        with closing(result), self._driver_errors(statement):
+            return fetch(result.cursor) if result.returns_rows else None
 
     def stream(self, statement: str, parameters: Sequence[Any] = (), size: int = 10_000) -> Iterator[Sequence[Any]]:
         """Batches of rows without holding them all."""

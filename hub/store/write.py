@@ -4,23 +4,24 @@ Everything was decided before (`hub.sync.decide`); here it is only written, unde
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from hub.errors import FencedError
 from hub.mapping.columns import MAPPED_COLUMNS
-from hub.store.erasure import hold_erasures, marks_of_erased, obeying_erasure, obeying_rewrites
+from hub.store.erasure import erasure_hold, marks_of_erased, obeying_erasure, obeying_rewrites
 from hub.store.known import Full
 from hub.store.known_pages import remember_page, still_used
 from hub.store.page import COUNTED, Change, Lease, PageWrite, RawPage
 from hub.store.refusals import ConflictError
 from hub.store.rewrite import rewrite_page
-from hub.store.rotation import hold_key
-from hub.store.store import Store, Transaction
+from hub.store.rotation import key_hold
+from hub.store.store import Hold, Statement, Store, Transaction
 from hub.store.tables import INCIDENT_COLUMNS
 
-__all__ = ["append_changes", "hold_lease", "keep_versions", "next_numbers", "put_state", "write_page"]
+__all__ = ["append_changes", "keep_versions", "lease_hold", "next_numbers", "put_state", "write_page"]
 
 _CHANGE_COLUMNS = ("seq", "op", "id", "revision", "fields", "at")
 _REVISION_COLUMNS = (
@@ -39,30 +40,33 @@ def write_page(store: Store, lease: Lease, page: PageWrite) -> int:
     marks = marks_of_erased(store) if touches_people else frozenset()
     sealed = _sealed(store, obeying_erasure(store, page.raw, marks))
     rewrites = obeying_rewrites(store, page.rewrites, marks)
+    holds = [lease_hold(lease, page.now)]
+    if touches_people:
+        holds += [key_hold(store), erasure_hold(marks)]
     with store.write() as transaction:
-        hold_lease(transaction, lease, page.now)
-        if touches_people:
-            hold_key(store, transaction)
-            hold_erasures(transaction, marks)
-        raw_page = _write_raw(transaction, store, page, sealed) if page.raw.slices else 0
-        keys = _write_new(transaction, page, raw_page)
+        raw_page, fresh = _numbers(transaction, holds, page)
+        keys = _write_new(transaction, page, raw_page, fresh)
         _write_updates(transaction, page, raw_page, keys)
         for number, rewrite in rewrites.items():
             rewrite_page(store, transaction, number, rewrite)
         _write_quarantine(transaction, page, raw_page)
         _write_gaps(transaction, page)
-        _write_progress(transaction, page, raw_page)
+        raw_row = [_raw_row(store, page, raw_page, sealed)] if raw_page else []
+        transaction.together(*raw_row, *_progress(page, raw_page))
         return append_changes(transaction, page.changes, page.now)
 
 
-def hold_lease(transaction: Transaction, lease: Lease, now: int) -> None:
+def lease_hold(lease: Lease, now: int) -> Hold:
     """Renew the lease inside the page's own transaction; FencedError if another owner has it now."""
-    held = transaction.run(
-        "UPDATE lease SET expires_at = ? WHERE name = ? AND owner = ? AND token = ?",
-        (now + lease.ttl_ms, lease.name, lease.owner, lease.token),
-    )
-    if held != 1:
-        raise FencedError("another process took over {name}", name=lease.name, remedy="nothing of this page was stored")
+
+    def check(held: Any) -> None:
+        if held is None:
+            raise FencedError(
+                "another process took over {name}", name=lease.name, remedy="nothing of this page was stored"
+            )
+
+    renewal = "UPDATE lease SET expires_at = ? WHERE name = ? AND owner = ? AND token = ? RETURNING token"
+    return Hold(Statement(renewal, (now + lease.ttl_ms, lease.name, lease.owner, lease.token)), check)
 
 
 def append_changes(transaction: Transaction, changes: Sequence[Change], now: int) -> int:
@@ -82,9 +86,11 @@ def append_changes(transaction: Transaction, changes: Sequence[Change], now: int
 
 def next_numbers(transaction: Transaction, counter: str, count: int) -> int:
     """Take `count` numbers off a counter; the last of them."""
-    return int(
-        transaction.one("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", (count, counter))[0]
-    )
+    return int(transaction.one(*_taking(counter, count))[0])
+
+
+def _taking(counter: str, count: int) -> Statement:
+    return Statement("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", (count, counter))
 
 
 def _fields(names: tuple[str, ...]) -> str | None:
@@ -99,36 +105,30 @@ def _sealed(store: Store, raw: RawPage) -> tuple[bytes | None, bytes]:
     return keyring.seal(raw.people, "people") if any(raw.people) else None, keyring.seal(raw.slices, "raw page")
 
 
-def _write_raw(transaction: Transaction, store: Store, page: PageWrite, sealed: tuple[bytes | None, bytes]) -> int:
-    number = _allocate(transaction, "raw_page", 1)
-    columns = (
-        "id", "source", "stream", "run", "fetched_at", "source_clock", "mapping", "zone", "origin", "key_id",
-        "people", "body",
-    )  # fmt: skip
-    row = (
-        number, page.source, page.stream, page.run, page.now, page.raw.source_clock, page.raw.mapping, page.raw.zone,
-        page.raw.origin, store.keyring.key_id, *sealed,
-    )  # fmt: skip
-    transaction.insert("raw_page", columns, [row])
-    return number
+def _numbers(transaction: Transaction, holds: Sequence[Hold], page: PageWrite) -> tuple[int, Sequence[int]]:
+    """Fresh numbers for the raw page (0 if nothing of it is kept) and the new incidents, once everything is held."""
+    counts = {"raw_page": int(bool(page.raw.slices)), "incident": len(page.new)}
+    taking = [_taking_fresh(transaction.dialect, name, count) for name, count in counts.items() if count]
+    rows = iter(transaction.hold(*holds, then=taking))
+    raw_page, incidents = (_taken(next(rows)[0], count) if count else () for count in counts.values())
+    return raw_page[0] if raw_page else 0, incidents
 
 
-def _allocate(transaction: Transaction, name: str, count: int) -> int:
-    """The first of `count` fresh numbers. On PostgreSQL a sequence, so that pages of different streams do not wait for each
-    other here; gaps after a rollback are harmless in keys (never in the feed)."""
-    if transaction.dialect == "postgresql":
-        numbers = transaction.one(
-            f"SELECT min(n) FROM (SELECT nextval('{name}_numbers') AS n FROM generate_series(1, ?)) AS taken", (count,)
-        )
-        return int(numbers[0])
-    return next_numbers(transaction, name, count) - count + 1
+def _taking_fresh(dialect: str, name: str, count: int) -> Statement:
+    """On PostgreSQL a sequence, so that pages of different streams do not wait for each other here; gaps after a rollback are
+    harmless in keys (never in the feed)."""
+    if dialect == "postgresql":
+        return Statement(f"SELECT array_agg(nextval('{name}_numbers')) FROM generate_series(1, ?)", (count,))
+    return _taking(name, count)
 
 
-def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict[str, int]:
+def _taken(numbers: list[int] | int, count: int) -> Sequence[int]:
+    """The numbers themselves; a counter only tells the last."""
+    return numbers if isinstance(numbers, list) else range(numbers - count + 1, numbers + 1)
+
+
+def _write_new(transaction: Transaction, page: PageWrite, raw_page: int, keys: Sequence[int]) -> dict[str, int]:
     """Insert the new incidents; the key each id got."""
-    if not page.new:
-        return {}
-    keys = _incident_keys(transaction, len(page.new))
     given: dict[str, int] = {}
     rows = []
     for key, item in zip(keys, page.new, strict=True):
@@ -145,14 +145,6 @@ def _write_new(transaction: Transaction, page: PageWrite, raw_page: int) -> dict
         )  # fmt: skip
     transaction.insert("incident", INCIDENT_COLUMNS, rows)
     return given
-
-
-def _incident_keys(transaction: Transaction, count: int) -> Sequence[int]:
-    if transaction.dialect == "postgresql":
-        (keys,) = transaction.one("SELECT array_agg(nextval('incident_numbers')) FROM generate_series(1, ?)", (count,))
-        return list(keys)
-    last = next_numbers(transaction, "incident", count)
-    return range(last - count + 1, last + 1)
 
 
 def keep_versions(transaction: Transaction, versions: Sequence[Full]) -> None:
@@ -271,46 +263,56 @@ def _write_gaps(transaction: Transaction, page: PageWrite) -> None:
     )
 
 
-def _write_progress(transaction: Transaction, page: PageWrite, raw_page: int) -> None:
+def _raw_row(store: Store, page: PageWrite, raw_page: int, sealed: tuple[bytes | None, bytes]) -> Statement:
+    raw = page.raw
+    return Statement(
+        "INSERT INTO raw_page (id, source, stream, run, fetched_at, source_clock, mapping, zone, origin, key_id, people, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            raw_page, page.source, page.stream, page.run, page.now, raw.source_clock, raw.mapping, raw.zone, raw.origin,
+            store.keyring.key_id, *sealed,
+        ),
+    )  # fmt: skip
+
+
+def _progress(page: PageWrite, raw_page: int) -> Iterator[Statement]:
     sums = ", ".join(f"{name} = {name} + ?" for name in COUNTED)
-    transaction.run(
+    yield Statement(
         f"UPDATE run SET {sums}, requests = requests + ?, pages = pages + 1 WHERE id = ?",
         (*(getattr(page.counts, name) for name in COUNTED), page.requests, page.run),
     )
-    transaction.run(
+    yield Statement(
         "INSERT INTO page (run, number, at, rows, changes, position) VALUES (?, ?, ?, ?, ?, ?)",
         (page.run, page.number, page.now, page.counts.fetched, len(page.changes), page.position),
     )
     if page.enumeration is not None:
-        transaction.run(
+        yield Statement(
             "INSERT INTO seen_page (enumeration, number, keys) VALUES (?, ?, ?)",
             (page.enumeration, page.reading_page, array("q", page.seen).tobytes()),
         )
     if page.digest is not None:
         place = (page.source, page.stream, page.digest)
         if page.recalled:
-            still_used(transaction, *place, page.enumeration or "", page.now)
-        else:
-            remember_page(
-                transaction, *place, page.seen, state=page.unmoved + raw_page * (len(page.new) + len(page.updated)),
-                ends=page.ends, enumeration=page.enumeration or "", now=page.now,
+            yield still_used(*place, page.enumeration or "", page.now)
+        elif len(set(page.seen)) == len(page.seen):
+            yield remember_page(
+                *place, page.seen, state=page.unmoved + raw_page * (len(page.new) + len(page.updated)), ends=page.ends,
+                enumeration=page.enumeration or "", now=page.now,
             )  # fmt: skip
     if page.state is not None:
-        put_state(transaction, page.source, page.stream, page.partition, page.cursor, page.state, page.now)
+        yield put_state(page.source, page.stream, page.partition, page.cursor, page.state, page.now)
     if page.file is not None:
         mark = page.file
-        transaction.run(
+        yield Statement(
             "INSERT INTO dropped_file (source, sha256, name, size, reason, run, read_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
             (page.source, mark.sha256, mark.name, mark.size, mark.reason, page.run, page.now),
         )
 
 
-def put_state(
-    transaction: Transaction, source: str, stream: str, partition: str, cursor: int | None, body: str, now: int
-) -> None:
+def put_state(source: str, stream: str, partition: str, cursor: int | None, body: str, now: int) -> Statement:
     """Where the partition stands: the proven cursor (epoch ms) and the engine's JSON."""
-    transaction.run(
+    return Statement(
         "INSERT INTO state (source, stream, partition, cursor, body, updated_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (source, stream, partition) DO UPDATE SET cursor = excluded.cursor, body = excluded.body,"
         " updated_at = excluded.updated_at",
