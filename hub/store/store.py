@@ -1,7 +1,9 @@
 """Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
 
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
@@ -13,7 +15,8 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hub.errors import MisconfiguredError, StoreError
 from hub.store.crypto import Keyring
@@ -34,6 +37,7 @@ _ALL, _FIRST = methodcaller("fetchall"), methodcaller("fetchone")
 #: PostgreSQL collects 64 kB of rows, a thousand at most, before it writes them, and to note one it walks along all that it
 #: holds: where so few columns make narrow rows, they are handed over in pieces.
 _NARROW, _PIECE = 8, 250
+_REST_S = 1.0
 
 
 class Statement(NamedTuple):
@@ -324,10 +328,12 @@ def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
         raise MisconfiguredError("[store] url has more than one @", remedy="write @ in a password as %40")
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return sqlalchemy.create_engine(
-            parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, pool_size=4, max_overflow=28, pool_pre_ping=True,
+        engine = sqlalchemy.create_engine(
+            parsed, isolation_level="AUTOCOMMIT", hide_parameters=True, pool_size=4, max_overflow=28,
             connect_args=_connection_limits(parsed),
         )  # fmt: skip
+        _look_after_rest(engine)
+        return engine
     if parsed.get_backend_name() != "sqlite":
         raise MisconfiguredError(
             "[store] url: {backend} is not supported",
@@ -357,6 +363,23 @@ def _engine(url: str, read_only: bool) -> sqlalchemy.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _look_after_rest(engine: sqlalchemy.Engine) -> None:
+    """A connection that has rested is tried before it is used again. One that was used a moment ago is not: looking would take
+    as long as most statements do, several times a page."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _look(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) > _REST_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
 
 
 def _reader(file: Path) -> sqlite3.Connection:
