@@ -63,10 +63,22 @@ def test_rows_are_as_they_were_given(
         raise _Undone
 
 
-@pytest.mark.parametrize("count", [249, 250, 251, 1001])
-def test_however_many_rows_are_put_in_at_once_each_is_there_once(store: Store, count: int) -> None:
-    rows = [(number, "insert", f"i{number}", 1, None, 7) for number in range(1, count + 1)]
-    with store.write() as transaction:
+CHANGE = st.tuples(
+    st.sampled_from(["insert", "update"]),
+    st.sampled_from(["a", "O'Neil \"\\", "%s ? %", "null"]),
+    st.sampled_from([1, 2**31 - 1]),
+    st.sampled_from([None, "", "null", '["title"]']),
+    st.sampled_from([0, -(2**62), 2**62]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(CHANGE, min_size=1, max_size=6))
+@example([("insert", "a", 1, None, 7)] * 1001)
+@example([("insert", "a", 1, None, 7), ("update", "b", 2, '["title"]', 8), ("insert", "a", 1, None, 7)])
+def test_narrow_rows_are_as_they_were_given_however_many(store: Store, changes: list[tuple[Any, ...]]) -> None:
+    rows = [(number, *change) for number, change in enumerate(changes, 1)]
+    with pytest.raises(_Undone), store.write() as transaction:
         transaction.insert("change", ("seq", "op", "id", "revision", "fields", "at"), rows)
-    with store.read() as transaction:
         assert transaction.all("SELECT seq, op, id, revision, fields, at FROM change ORDER BY seq") == rows
+        raise _Undone
