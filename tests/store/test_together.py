@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-import hub.store.store as module
+import hub.store.engine as engine
 from hub.errors import UnavailableError
 from hub.store.migrate import upgrade
 from hub.store.refusals import ConflictError
@@ -81,7 +81,7 @@ def test_a_connection_that_dies_between_them_is_told(postgres: Store, postgres_u
 def test_a_connection_that_died_while_it_rested_is_not_noticed(
     postgres: Store, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_REST_S", 0.0)
+    monkeypatch.setattr(engine, "_REST_S", 0.0)
     assert _feed(postgres) == 0
     _cut_all(postgres_url)
     assert _feed(postgres) == 0
