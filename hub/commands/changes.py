@@ -1,8 +1,7 @@
 """`hub changes`: the change feed."""
 
-from dataclasses import asdict
-
 import click
+import msgspec
 
 from hub.commands.output import Column, instant
 from hub.commands.session import Command, Session, pass_session
@@ -55,4 +54,4 @@ def command(session: Session, after: int, limit: int | None, follow: bool) -> No
 
 
 def _record(change: FeedChange) -> dict[str, object]:
-    return {**asdict(change), "at": instant(change.at)}
+    return {**msgspec.structs.asdict(change), "at": instant(change.at)}

@@ -1,7 +1,6 @@
 """The change feed for consumers: every change once, in order, without gaps; a reader needs only to remember a number."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -11,8 +10,7 @@ from hub.store.store import Store, Transaction
 __all__ = ["FeedChange", "changes_after", "feed_floor", "feed_head", "follow", "put_floor"]
 
 
-@dataclass(frozen=True, slots=True)
-class FeedChange:
+class FeedChange(msgspec.Struct, frozen=True, gc=False):
     """One change. `op`: insert, update, delete or restore; `fields`: the changed columns of an update; `at`: epoch ms."""
 
     seq: int
