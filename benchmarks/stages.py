@@ -78,7 +78,7 @@ def main(folder: str, records: str, *options: str) -> None:
     stages.around(write, "_sealed", "seal raw and people")
     stages.around(write, "_write_new", "make the rows to insert")
     stages.around(write, "append_changes", "feed rows")
-    stages.around(write, "_write_progress", "state, run, page, seen")
+    stages.around(Transaction, "together", "lease, numbers; state, run, page, seen")
     stages.around(Transaction, "insert", "insert (executemany or COPY)")
     hub = open_hub(Path(folder))
     collect_rarely()
@@ -89,8 +89,8 @@ def main(folder: str, records: str, *options: str) -> None:
     total = time.process_time() - cpu
     stages.spent["everything else"] = total - sum(stages.spent.values())
     for label, seconds in sorted(stages.spent.items(), key=lambda item: -item[1]):
-        print(f"{label:32}{seconds / count * 1e6:8.2f} µs")
-    print(f"{'sum':32}{total / count * 1e6:8.2f} µs")
+        print(f"{label:40}{seconds / count * 1e6:8.2f} µs")
+    print(f"{'sum':40}{total / count * 1e6:8.2f} µs")
 
 
 if __name__ == "__main__":
