@@ -15,8 +15,12 @@ __all__ = ["JsonFormatter", "PlainFormatter", "start_logging"]
 
 #: What the hub's own calls add to a record.
 _EXTRAS = ("action", "source", "stream", "partition", "run", "plugin", "outcome")
-#: These print whole addresses, query string and all, at INFO.
-_TALKATIVE = ("httpx", "httpcore", "apscheduler", "procrastinate")
+#: From which level up others may speak. The first ones print whole addresses, query string and all, at INFO; the last ones say
+#: of a database that is away, at every attempt and with tracebacks, what the worker tells once.
+_TALKATIVE = {
+    "httpx": logging.WARNING, "httpcore": logging.WARNING, "apscheduler": logging.WARNING,
+    "procrastinate": logging.CRITICAL, "psycopg.pool": logging.ERROR,
+}  # fmt: skip
 
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
@@ -29,8 +33,8 @@ def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) ->
             root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(least)
 
 
 class _Lines(logging.StreamHandler[TextIO]):

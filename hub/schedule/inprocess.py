@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.clock import now
-from hub.errors import HubError
+from hub.schedule.outage import Outage
 from hub.schedule.ticket import LANES, Busy, Execute, Lane, Running, Snapshot, Ticket
 
 __all__ = ["InProcessEngine"]
@@ -34,7 +34,7 @@ class InProcessEngine:
         self._taken: dict[str, Ticket] = {}
         self._slots = 1
         self._lanes: tuple[Lane, ...] = LANES
-        self._blind = False
+        self._outage = Outage("planner", "cannot plan", "plans again")
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
         accepted = 0
@@ -106,23 +106,9 @@ class InProcessEngine:
         heapq.heapify(self._heap)
 
     def _tick(self) -> None:
-        """Plan. A store that cannot be reached is told once when it goes and once when it is back."""
         assert self._plan is not None
-        try:
-            tickets = self._plan(now())
-        except HubError as error:
-            log.log(
-                logging.DEBUG if self._blind else logging.ERROR,
-                "cannot plan: %s",
-                error,
-                extra={"action": "planner_down"},
-            )
-            self._blind = True
-            return
-        if self._blind:
-            log.warning("plans again", extra={"action": "planner_back"})
-        self._blind = False
-        self.submit(tickets)
+        with self._outage.told():
+            self.submit(self._plan(now()))
 
     def _work(self, execute: Execute, stop: threading.Event) -> None:
         while (ticket := self._take(stop)) is not None:

@@ -29,7 +29,8 @@ from sqlalchemy.engine import make_url
 
 from hub.clock import now, now_ms
 from hub.config import EngineSettings
-from hub.errors import ConfigError, HubError, Outcome
+from hub.errors import ConfigError, HubError, Outcome, UnavailableError
+from hub.schedule.outage import Outage
 from hub.schedule.ticket import LANES, Busy, Execute, Lane, Running, Snapshot, Ticket
 from hub.store import queue
 from hub.store.queue_schema import check_queue
@@ -40,6 +41,8 @@ __all__ = ["ProcrastinateEngine"]
 log = logging.getLogger("hub.schedule")
 _LOST = (ConnectorException, DatabaseError, PoolClosed, PoolTimeout, OSError)
 _TICK_S = 1.0
+#: A worker that lasts so long has joined the queue: one that cannot listen to it is let in and ends at once.
+_SETTLED_S = 3.0
 _HOUR_S = 3600.0
 Plan = Callable[[datetime, Callable[[Transaction, list[Ticket]], object]], object]
 
@@ -58,6 +61,8 @@ class ProcrastinateEngine:
         self._store, self._settings, self._owner, self._plan = store, settings, owner, plan
         self._running: dict[str, threading.Event] = {}
         self._workers: list[Worker] = []
+        self._joined = False
+        self._outage = Outage("worker", "cannot go on", "goes on again")
 
     def submit(self, tickets: Sequence[Ticket]) -> int:
         with self._store.write() as transaction:
@@ -71,7 +76,7 @@ class ProcrastinateEngine:
                     asyncio.run(self._work(execute, pool, slots, lanes, stop))
                 except _LOST as error:
                     # The database went away under the worker; runs under way have noticed by themselves.
-                    log.warning("the queue cannot be reached: %s", type(error).__name__, extra={"action": "queue_lost"})
+                    self._lost(error)
                     stop.wait(_TICK_S)
 
     def cancel(self, key: str) -> bool:
@@ -101,8 +106,10 @@ class ProcrastinateEngine:
         async with app.open_async():
             self._workers = [self._worker(app, lane, count) for lane, count in _shares(slots, lanes)]
             working = [asyncio.create_task(_run(worker)) for worker in self._workers]
+            since = time.monotonic()
             while not stop.is_set() and not any(task.done() for task in working):
                 await asyncio.sleep(0.1)
+                self._note_joined(since)
             for worker in self._workers:
                 _stop(worker)
             if stop.is_set():
@@ -112,6 +119,21 @@ class ProcrastinateEngine:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
+
+    def _note_joined(self, since: float) -> None:
+        if not self._joined and time.monotonic() - since > _SETTLED_S:
+            self._joined = True
+            self._outage.end("queue")
+
+    def _lost(self, error: BaseException) -> None:
+        """A broken line to the queue is made anew and no trouble yet: if the whole database was away, housekeeping has told so,
+        seconds earlier, and it may be over already."""
+        reason = type(error).__name__
+        if self._joined:
+            log.info("joins the queue anew: %s", reason, extra={"action": "queue_lost"})
+        else:
+            self._outage.begin(UnavailableError("the queue cannot be reached: {reason}", reason=reason), "queue")
+        self._joined = False
 
     def _worker(self, app: App, lane: Lane, slots: int) -> Worker:
         settings = self._settings
@@ -169,29 +191,31 @@ class ProcrastinateEngine:
     def _keep_house(self, slots: int, lanes: Sequence[Lane], stop: threading.Event, ended: threading.Event) -> None:
         """Beside the slots, so that no run of hours delays it. It goes on while the worker drains, else that would be
         buried."""
-        chores: list[tuple[float, Callable[[], object]]] = [
-            (0, self._alive(slots, lanes)),
-            (self._settings.reap.total_seconds(), self._bury),
-            (_HOUR_S, lambda: queue.forget_old_jobs(self._store)),
-        ]
+        chores: dict[str, tuple[float, Callable[[], object]]] = {
+            "alive": (0, self._alive(slots, lanes)),
+            "bury": (self._settings.reap.total_seconds(), self._bury),
+            "forget": (_HOUR_S, lambda: queue.forget_old_jobs(self._store)),
+        }
         if self._plan is not None:
-            chores.append((_TICK_S, lambda: None if stop.is_set() else self._tick()))
-        due = [0.0] * len(chores)
+            chores["plan"] = (_TICK_S, lambda: None if stop.is_set() else self._tick())
+        due = dict.fromkeys(chores, 0.0)
         while not ended.wait(min(_TICK_S, self._settings.reap.total_seconds()) / 4):
-            for place, (every, chore) in enumerate(chores):
-                if time.monotonic() >= due[place]:
-                    due[place] = time.monotonic() + every
-                    self._try(chore)
-        self._try(lambda: queue.sign_off(self._store, self._owner))
+            for name, (every, chore) in chores.items():
+                if time.monotonic() >= due[name]:
+                    due[name] = time.monotonic() + (every if self._try(name, chore) else min(every, _TICK_S))
+        self._try("sign off", lambda: queue.sign_off(self._store, self._owner))
 
-    def _try(self, chore: Callable[[], object]) -> None:
+    def _try(self, name: str, chore: Callable[[], object]) -> bool:
+        """False: it is to be tried again soon, so that the end of its trouble is known."""
         try:
-            chore()
-        except HubError as error:
-            log.warning("%s", error, extra={"action": "housekeeping_failed"})
+            with self._outage.told(name):
+                chore()
+                return True
         except Exception:
             # Without this thread the worker would look dead: a defect in one chore must not end the others.
             log.exception("defect in housekeeping", extra={"action": "defect"})
+            return True
+        return False
 
     def _alive(self, slots: int, lanes: Sequence[Lane]) -> Callable[[], None]:
         host, pid, began = socket.gethostname(), os.getpid(), now_ms()

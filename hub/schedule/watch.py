@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hub.errors import HubError
+from hub.schedule.outage import Outage
 
 __all__ = ["watching"]
 
@@ -18,13 +18,13 @@ def watching(look: Callable[[], object], every_s: float = _EVERY_S) -> Iterator[
     """Call `look` at once and then every minute while the block lasts, in a thread of its own. What it raises is
     logged; it is called again."""
     stop = threading.Event()
+    outage = Outage("watch", "the watch cannot look", "the watch looks again")
 
     def watch() -> None:
         while True:
             try:
-                look()
-            except HubError as error:
-                log.warning("the watch could not look: %s", error, extra={"action": "watch_failed"})
+                with outage.told():
+                    look()
             except Exception:
                 # Looking after the others must not end because one look failed.
                 log.exception("defect in the watch", extra={"action": "defect"})

@@ -11,7 +11,8 @@ __all__ = ["Line"]
 
 class Line:
     """`url` leads through it. While it is cut nothing arrives on either side and nobody is told; `mend` lets what waited
-    go on, `tear` also breaks every connection there was, as a firewall that forgot them does."""
+    go on, `tear` also breaks every connection there was, as a firewall that forgot them does. While it is `away` nobody is let
+    in, as if the database were down; `refused` counts who tried."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -20,6 +21,8 @@ class Line:
         self._target = f"{folder}/.s.PGSQL.{parsed.query.get('port', 5432)}"
         self._open = threading.Event()
         self._open.set()
+        self.away = threading.Event()
+        self.refused = 0
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
@@ -48,6 +51,10 @@ class Line:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self.away.is_set():
+                    self.refused += 1
+                    near.close()
+                    continue
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(self._target)
                 self._sockets += [near, far]

@@ -105,6 +105,32 @@ def test_a_worker_cut_off_from_the_database_is_replaced_and_comes_back(
     line.close()
 
 
+def test_a_database_that_goes_away_is_told_once_and_its_return_once(long: Yard, postgres_url: str) -> None:
+    """Not by every chore, at every attempt, nor with the tracebacks of the libraries below."""
+    line = Line(postgres_url)
+    worker = long.start(store_url=line.url)
+    log = long.folder / "worker0.log"
+
+    def told(action: str) -> int:
+        return log.read_text().count(f"action={action}")
+
+    long.until(lambda: long.settled() == 1)
+    line.away.set()
+    line.tear()
+    long.until(lambda: line.refused > 30)
+    line.away.clear()
+    long.until(lambda: told("worker_back"))
+    long.until(lambda: len(list_workers(long.store)) == 1)
+    assert long.stop(worker) == 0
+    loud = [text.split() for text in log.read_text().splitlines() if text[:2] == "20" and " INFO " not in text]
+    assert [(words[1], words[-1]) for words in loud] == [
+        ("ERROR", "action=worker_down"),
+        ("WARNING", "action=worker_back"),
+    ]
+    assert '  File "' not in log.read_text()
+    line.close()
+
+
 def test_workers_that_die_again_and_again_lose_nothing(tmp_path: Path, postgres_url: str) -> None:
     chance = random.Random(7)
     sources = {"wall": {"streams": 12, "pages": 8, "latency": 0.1}}

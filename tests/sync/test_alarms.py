@@ -16,11 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from rig import START, Clock, open_store
+from rig import START, Clock, open_store, wait_until
 
 from hub.commands.alarm_wording import alarm_wording
 from hub.commands.output import Output
 from hub.config import AlarmSettings, Environment, load
+from hub.errors import UnavailableError
 from hub.plugins import load_plugins
 from hub.schedule.watch import watching
 from hub.store.alarms import Amiss, settle_alarms, take_notices, tell_done
@@ -364,3 +365,20 @@ def test_the_watch_goes_on_after_a_defect(caplog: pytest.LogCaptureFixture) -> N
             time.sleep(0.01)
     assert len(looks) >= 3
     assert "defect in the watch" in caplog.text
+
+
+def test_a_watch_that_cannot_look_is_told_once_and_that_it_can_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Not every minute of an outage of the store."""
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) in (2, 3, 4):
+            raise UnavailableError("the store cannot be reached: {reason}", reason="Connection refused")
+
+    with watching(look, every_s=0.001):
+        wait_until(lambda: len(looks) > 5)
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("ERROR", "the watch cannot look: the store cannot be reached: Connection refused"),
+        ("WARNING", "the watch looks again"),
+    ]
