@@ -172,8 +172,8 @@ class Client:
             self._cookies.extract_cookies(response)
         headers = [
             (name, value)
-            for name, value in response.headers.multi_items()
-            if name.lower() not in ("content-encoding", "content-length")
+            for name, value in response.headers.raw
+            if name.lower() not in (b"content-encoding", b"content-length")
         ]
         return httpx.Response(response.status_code, headers=headers, content=body, request=request)
 
@@ -218,7 +218,11 @@ def judge(answer: Answer, *, expired_on: tuple[int, ...] = (), empty_on: tuple[i
         )
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
         wait = retry_after_s(answer.headers.get("Retry-After"), answer.clock or clock.now())
-        raise RateLimitedError("{url} asks for a pause ({status}: {said})", retry_after=wait, **values)
+        if wait is None:
+            raise RateLimitedError("{url} asks for a pause ({status}: {said})", **values)
+        raise RateLimitedError(
+            "{url} asks for a pause of {seconds} s ({status}: {said})", retry_after=wait, seconds=f"{wait:.0f}", **values
+        )  # fmt: skip
     if status == 408 or status >= 500:
         raise UnavailableError("{url} has trouble ({status}: {said})", remedy="it is asked again later", **values)
     if status == 404:
@@ -243,7 +247,7 @@ def retry_after_s(text: str | None, now: datetime) -> float | None:
     nothing."""
     if not text:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     moment = http_date(text)
     return max(0.0, (moment - now).total_seconds()) if moment else None

@@ -108,7 +108,7 @@ CASES = (
         id="F006",
         sends="429 that asks for an hour: not waited for, the next run comes anyway",
         outcome=UNAVAILABLE,
-        says="asks for a pause",
+        says="asks for a pause of 3600 s",
         bad=on_page_2(status(429, Retry_After="3600")),
         kept=FIRST,
         settings=AGAIN,

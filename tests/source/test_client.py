@@ -313,7 +313,13 @@ def test_a_refusal_in_any_form_is_reported(upstream: Any, reply: Any, context: S
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("Fri, 20 Nov 2026 08:01:30 GMT", 90.0), ("Fri, 20 Nov 2026 07:00:00 GMT", 0.0), ("soon", None)],
+    [
+        ("7", 7.0),
+        ("Fri, 20 Nov 2026 08:01:30 GMT", 90.0),
+        ("Fri, 20 Nov 2026 07:00:00 GMT", 0.0),
+        ("soon", None),
+        ("²", None),
+    ],
 )
 def test_retry_after_is_seen_from_the_clock_of_the_source(
     upstream: Any, reply: Any, context: SourceContext, status: int, header: str, seconds: float | None
@@ -322,6 +328,13 @@ def test_retry_after_is_seen_from_the_clock_of_the_source(
     with pytest.raises(RateLimitedError) as caught:
         get(context, upstream.url)
     assert caught.value.retry_after == seconds
+    assert ("asks for a pause (" if seconds is None else f"asks for a pause of {seconds:.0f} s (") in str(caught.value)
+
+
+def test_a_header_that_is_not_ascii_is_no_defect(upstream: Any, reply: Any, context: SourceContext) -> None:
+    name = 'attachment; filename="工单.json"'.encode().decode("latin-1")
+    upstream.answer = [reply("{}", headers={"Content-Disposition": name})]
+    assert get(context, upstream.url).body == b"{}"
 
 
 def test_retry_after_absent() -> None:
