@@ -1,22 +1,26 @@
 """The command tree of `hub`. A command's module is imported when the command is called, so `hub --version` is quick."""
 
-import importlib
-import sys
-import threading
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, NoReturn
+from hub.commands.signals import end, ending
 
-import click
+# What follows takes a moment to load.
+with ending():
+    import importlib
+    import sys
+    import threading
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Any, NoReturn
 
-from hub.commands.logs import start_logging
-from hub.commands.neutral import harmless, harmless_lines
-from hub.commands.session import Helped, Session, shared_options
-from hub.commands.streams import ready_streams
-from hub.commands.wording import localise, usage_error
-from hub.config import redactor
-from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError, traceback_of
-from hub.locale import translate
+    import click
+
+    from hub.commands.logs import start_logging
+    from hub.commands.neutral import harmless, harmless_lines
+    from hub.commands.session import Helped, Session, shared_options
+    from hub.commands.streams import ready_streams
+    from hub.commands.wording import localise, usage_error
+    from hub.config import redactor
+    from hub.errors import EXIT_CODES, HubError, InterruptedByOperatorError, Outcome, traceback_of
+    from hub.locale import translate
 
 __all__ = ["hub", "main"]
 
@@ -108,7 +112,7 @@ class Hub(Helped, click.Group):
         except click.UsageError as error:
             code = _report(session, usage_error(error))
         except click.Abort:
-            code = _report(session, InterruptedByOperatorError("stopped"))
+            code = _report(session, InterruptedByOperatorError("stopped", remedy="run the command again"))
         sys.exit(code)
 
 
@@ -131,7 +135,13 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     sys.excepthook = _bug
     threading.excepthook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
     sys.unraisablehook = lambda of: _bug(of.exc_type, of.exc_value, of.exc_traceback)
-    hub.main(args)
+    try:
+        hub.main(args)
+    except SystemExit as ended:
+        if ended.code == EXIT_CODES[Outcome.INTERRUPTED]:
+            # Whoever was interrupted is not to wait for a thread that asks a source.
+            end()
+        raise
 
 
 def _report(session: Session, error: HubError) -> int:
@@ -144,8 +154,8 @@ def _report(session: Session, error: HubError) -> int:
 
 
 def _bug(kind: type[BaseException], error: BaseException | None, _: TracebackType | None) -> None:
-    """A defect: the whole traceback, but nothing of what was worked on. Python ends with exit code 1."""
-    if not issubclass(kind, SystemExit):
+    """A defect: the whole traceback, but nothing of what was worked on. Python ends with exit code 1. Ctrl-C is none."""
+    if not issubclass(kind, (SystemExit, KeyboardInterrupt)):
         told = traceback_of(error) if error else kind.__name__
         sys.stderr.write(harmless_lines(redactor.text(told)) + "\n")
 

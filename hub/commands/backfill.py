@@ -6,10 +6,10 @@ from hub.clock import now
 from hub.commands.moment import MOMENT
 from hub.commands.progress import SyncProgress
 from hub.commands.session import Command, Session, pass_session
-from hub.commands.stopping import stopping
+from hub.commands.stopping import exit_code, stopping
 from hub.commands.sync import RUN_COLUMNS, run_record
 from hub.config import Start, duration
-from hub.errors import EXIT_CODES, ConfigError, Outcome, worst
+from hub.errors import ConfigError
 from hub.sync.run import Backfill, RunOptions
 
 __all__ = ["command"]
@@ -34,4 +34,4 @@ def command(session: Session, source: str, stream: str | None, since: Start, unt
         options = RunOptions(backfill=window)
         results = hub.sync(names, options, stream=stream, stop=stop, progress=progress.page, done=progress.done)
     session.output.rows([run_record(session, result) for result in results], RUN_COLUMNS)
-    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(result.outcome for result in results)
+    return exit_code(stop, [result.outcome for result in results])

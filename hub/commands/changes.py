@@ -6,6 +6,7 @@ import msgspec
 from hub.commands.output import Column, instant
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
+from hub.errors import InterruptedByOperatorError
 from hub.store.feed import FeedChange, changes_after
 
 __all__ = ["command"]
@@ -51,6 +52,8 @@ def command(session: Session, after: int, limit: int | None, follow: bool) -> No
                 return
             if not found:
                 stop.wait(_POLL_S)
+    if stop.is_set() and not follow:
+        raise InterruptedByOperatorError("stopped", remedy="run the command again")
 
 
 def _record(change: FeedChange) -> dict[str, object]:

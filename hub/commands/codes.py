@@ -11,6 +11,7 @@ from hub.clock import now_ms
 from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
+from hub.commands.stopping import exit_code, stopping
 from hub.commands.sync import run_record
 from hub.config.writing import writing
 from hub.errors import HubError, MappingError, worst
@@ -109,8 +110,8 @@ def approved(session: Session, file: Path) -> int:
     """Take the codes filled in in FILE into force: the code tables beside hub.toml first, then the incidents that
     waited are remapped. FILE is what `hub codes unmapped --csv` wrote, with `hub_code` filled in."""
     decisions = read_decisions(file)
-    with session.hub() as hub:
-        found = approve(hub, decisions)
+    with session.hub() as hub, stopping() as stop:
+        found = approve(hub, decisions, stop)
         for path in found.written:
             record_action(
                 hub.store, actor=session.actor, action="approve codes", target=path.name, reason="", now=now_ms()
@@ -119,7 +120,7 @@ def approved(session: Session, file: Path) -> int:
         session.output.say("written to {path}", path=path)
     rows = [run_record(session, one.run) for one in found.remapped]
     session.output.rows(rows, REMAPPED, empty="no incident waited for these codes")
-    return worst(one.run.outcome for one in found.remapped)
+    return exit_code(stop, [one.run.outcome for one in found.remapped])
 
 
 def _coverage(hub: Hub, source: str, gaps: list[CodeGapRow]) -> Iterator[Covered]:

@@ -8,6 +8,7 @@ from hub.clock import now
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
 from hub.commands.stopping import stopping
+from hub.errors import InterruptedByOperatorError
 from hub.store.retention import prune
 
 __all__ = ["command"]
@@ -30,3 +31,5 @@ def command(session: Session) -> None:
     with session.store(with_key=False) as store, stopping() as stop:
         done = asdict(prune(store, session.settings.retention, now(), stop.is_set, session.actor))
     session.output.record(done, COLUMNS)
+    if stop.is_set():
+        raise InterruptedByOperatorError("stopped", remedy="run the command again")

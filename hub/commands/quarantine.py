@@ -1,5 +1,6 @@
 """`hub quarantine`: records that were set aside."""
 
+import threading
 from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
@@ -10,9 +11,10 @@ from hub.clock import now_ms
 from hub.commands.named import refuse_unknown
 from hub.commands.output import Column, instant
 from hub.commands.session import Group, Session, pass_session
+from hub.commands.stopping import exit_code, stopping
 from hub.commands.sync import RUN_COLUMNS, run_record
 from hub.commands.unmasking import require_reason, unmask_options
-from hub.errors import HubError, MisconfiguredError, worst
+from hub.errors import HubError, MisconfiguredError
 from hub.store.audit import record_action
 from hub.store.files import FileRow, forget_files, list_files_aside
 from hub.store.quarantine import QuarantineRow, drop, list_quarantine, quarantined_raw
@@ -93,7 +95,7 @@ def replay_(
     read again by the next sync."""
     if not (numbers or source or everything):
         raise MisconfiguredError("nothing was named", remedy="give numbers, --source NAME or --all")
-    with session.hub() as hub:
+    with session.hub() as hub, stopping() as stop:
         forgotten = 0 if numbers else forget_files(hub.store, session.key_of(source))
         chosen = (
             _entries(hub, numbers)
@@ -102,12 +104,12 @@ def replay_(
         )
         if not chosen:
             refuse_unknown(session, hub.store, source, stream)
-        results = _replay(session, hub, chosen)
+        results = _replay(session, hub, chosen, stop)
     if forgotten:
         session.output.say("{count} files that were set aside are read again by the next sync", count=forgotten)
     records = [run_record(session, result) for result in results]
     session.output.rows(records, RUN_COLUMNS, empty="nothing is in quarantine")
-    return worst(result.outcome for result in results)
+    return exit_code(stop, [result.outcome for result in results])
 
 
 @command.command("drop")
@@ -165,7 +167,7 @@ def _masked(session: Session, hub: Hub, row: QuarantineRow, raw: bytes) -> Any:
         return session.output.text("{count} bytes that cannot be masked; --unmask shows them", count=len(raw))
 
 
-def _replay(session: Session, hub: Hub, rows: list[QuarantineRow]) -> list[RunResult]:
+def _replay(session: Session, hub: Hub, rows: list[QuarantineRow], stop: threading.Event) -> list[RunResult]:
     """One run a stream; a source that cannot be opened fails alone."""
     streams: dict[tuple[str, str], list[QuarantineRow]] = defaultdict(list)
     for row in rows:
@@ -173,9 +175,11 @@ def _replay(session: Session, hub: Hub, rows: list[QuarantineRow]) -> list[RunRe
             streams[session.name_of(row.source), row.stream].append(row)
     results = []
     for (name, stream), entries in streams.items():
+        if stop.is_set():
+            break
         try:
             with hub.open(hub.source_names([name])[0]) as source:
-                results.append(replay(hub.store, hub.job(source, source.stream(stream)), entries, hub.owner))
+                results.append(replay(hub.store, hub.job(source, source.stream(stream)), entries, hub.owner, stop))
         except HubError as error:
             results.append(RunResult(source=name, stream=stream, mode="replay", outcome=error.outcome, error=error))
     return results

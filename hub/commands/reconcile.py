@@ -9,10 +9,9 @@ from hub.clock import now
 from hub.commands.moment import MOMENT
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
-from hub.commands.stopping import stopping
+from hub.commands.stopping import exit_code, stopping
 from hub.commands.sync import RUN_COLUMNS, run_record
 from hub.config import Start
-from hub.errors import worst
 from hub.sync.reconcile import Reconciliation, reconcile
 from hub.sync.run import Backfill, RunOptions
 
@@ -54,6 +53,7 @@ def command(session: Session, source: str, stream: str | None, window: Start, re
         found = [
             reconcile(hub.store, hub.job(opened, one), since=since if one.cursor else None, until=None, stop=stop)
             for one in chosen
+            if not stop.is_set()
         ]
         repaired = []
         for item in found:
@@ -65,8 +65,8 @@ def command(session: Session, source: str, stream: str | None, window: Start, re
     session.output.rows([_record(session, item) for item in found], COLUMNS)
     if repaired:
         session.output.rows([run_record(session, run) for run in repaired], RUN_COLUMNS)
-        return worst(run.outcome for run in repaired)
-    return worst(item.outcome for item in found)
+        return exit_code(stop, [run.outcome for run in repaired])
+    return exit_code(stop, [item.outcome for item in found])
 
 
 def _record(session: Session, item: Reconciliation) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from hub.clock import now
 from hub.commands.moment import MOMENT
 from hub.commands.output import Column
 from hub.commands.session import Command, Session, pass_session
+from hub.commands.stopping import exit_code, stopping
 from hub.commands.sync import run_record
 from hub.config import Start
-from hub.errors import HubError, worst
+from hub.errors import HubError
 from hub.sync.remap import RemapResult, remap
 from hub.sync.result import RunResult
 
@@ -44,13 +45,17 @@ def command(session: Session, source: str | None, stream: str | None, since: Sta
     Run it with --dry-run first: it shows what would differ. Differences become revisions and changes like any other."""
     results = []
     moment = since.instant(now(), session.settings.defaults.zone) if since else None
-    with session.hub() as hub:
+    with session.hub() as hub, stopping() as stop:
         for name in hub.source_names([source] if source else ()):
             try:
                 with hub.open(name) as opened:
                     chosen = [opened.stream(stream)] if stream else list(opened.streams)
                     jobs = [hub.job(opened, one) for one in chosen]
-                    results += [remap(hub.store, job, hub.owner, since=moment, dry_run=dry_run) for job in jobs]
+                    results += [
+                        remap(hub.store, job, hub.owner, since=moment, dry_run=dry_run, stop=stop)
+                        for job in jobs
+                        if not stop.is_set()
+                    ]
             except HubError as error:
                 results.append(RemapResult(RunResult(source=name, mode="remap", outcome=error.outcome, error=error)))
     session.output.rows([_record(session, result) for result in results], COLUMNS)
@@ -61,7 +66,7 @@ def command(session: Session, source: str | None, stream: str | None, since: Sta
             [{"id": item.id, "field": item.field, "before": item.before, "after": item.after} for item in samples],
             DIFFERENCES,
         )
-    return worst(result.run.outcome for result in results)
+    return exit_code(stop, [result.run.outcome for result in results])
 
 
 def _record(session: Session, result: RemapResult) -> dict[str, Any]:

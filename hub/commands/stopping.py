@@ -1,17 +1,14 @@
-"""Signals: the first SIGINT or SIGTERM asks for an end after the page in hand, the second one ends at once."""
+"""Stopping: the first SIGINT or SIGTERM asks for an end after the page in hand, the second one ends at once."""
 
-import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from hub.errors import EXIT_CODES, Outcome
+from hub.commands.signals import end, taking
+from hub.errors import EXIT_CODES, Outcome, worst
 
-__all__ = ["stopping"]
+__all__ = ["exit_code", "stopping"]
 
 
 @contextmanager
@@ -19,26 +16,15 @@ def stopping() -> Iterator[threading.Event]:
     """An event that a signal sets. Outside the main thread, where signals cannot be taken, nothing sets it."""
     stop = threading.Event()
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def ask() -> None:
         if stop.is_set():
-            _end()
+            end()
         stop.set()
 
-    if threading.current_thread() is not threading.main_thread():
+    with taking((signal.SIGINT, signal.SIGTERM), ask):
         yield stop
-        return
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
-def _end() -> NoReturn:
-    """Without waiting for threads: one may be in a connector that never comes back. What is stored is whole."""
-    for stream in (sys.stdout, sys.stderr):
-        # The signal may have come in the middle of a write.
-        with suppress(RuntimeError, OSError, ValueError):
-            stream.flush()
-    os._exit(EXIT_CODES[Outcome.INTERRUPTED])
+def exit_code(stop: threading.Event, outcomes: Iterable[Outcome]) -> int:
+    """Of a command that a signal may have cut short."""
+    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(outcomes)

@@ -8,8 +8,8 @@ import click
 from hub.commands.output import Column, Output
 from hub.commands.progress import SyncProgress
 from hub.commands.session import Command, Session, pass_session
-from hub.commands.stopping import stopping
-from hub.errors import EXIT_CODES, Outcome, worst
+from hub.commands.stopping import exit_code, stopping
+from hub.errors import Outcome
 from hub.sync.result import RunResult
 from hub.sync.run import RunOptions
 
@@ -88,7 +88,7 @@ def command(
     if output.format == "table":
         _table(session, output, results)
     outcomes = [result.outcome for result in results] + [Outcome.FAILED] * output.unsaid
-    return EXIT_CODES[Outcome.INTERRUPTED] if stop.is_set() else worst(outcomes)
+    return exit_code(stop, outcomes)
 
 
 def _tell_going_on(output: Output, key: str) -> None:

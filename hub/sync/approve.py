@@ -1,5 +1,6 @@
 """Taking an operator's decisions about codes into force: the code tables first, then the incidents that waited."""
 
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ class Approval:
     remapped: list[RemapResult] = field(default_factory=list)
 
 
-def approve(hub: Hub, decisions: list[Decision]) -> Approval:
+def approve(hub: Hub, decisions: list[Decision], stop: threading.Event | None = None) -> Approval:
     """Write the tables into `mappings/codes` beside hub.toml, try the mappings that use them, then remap what waited.
 
     MappingError, and everything as it was, if a decision is none of the hub's codes. Interrupted, it can simply be run again:
@@ -43,9 +44,9 @@ def approve(hub: Hub, decisions: list[Decision]) -> Approval:
         raise
     keys = {settings.key or name: name for name, settings in hub.settings.sources.items()}
     for source, stream in sorted({(gap.source, gap.stream) for gap in waiting}):
-        if source in keys:
+        if source in keys and not (stop and stop.is_set()):
             with hub.open(keys[source]) as opened:
-                found.remapped.append(remap(hub.store, hub.job(opened, opened.stream(stream)), hub.owner))
+                found.remapped.append(remap(hub.store, hub.job(opened, opened.stream(stream)), hub.owner, stop=stop))
     return found
 
 

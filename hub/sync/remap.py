@@ -1,6 +1,7 @@
 """Making incidents anew from their stored raw records, with today's mapping and code tables and without one request."""
 
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from hub.clock import now_ms
-from hub.errors import FailedError, HubError, Outcome
+from hub.errors import FailedError, HubError, InterruptedByOperatorError, Outcome
 from hub.mapping.columns import MAPPED_COLUMNS
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.store import leases, runs
@@ -67,12 +68,14 @@ def remap(
     *,
     since: datetime | None = None,
     dry_run: bool = False,
+    stop: threading.Event | None = None,
     progress: Callable[[RunResult], None] | None = None,
 ) -> RemapResult:
     """Remap the living incidents of a stream, up to a thousand to a transaction, under its lease. Differences become revisions
-    and feed entries like any change. Interrupted, it can simply be run again."""
+    and feed entries like any change. `stop` ends it after the transaction in hand; it can simply be run again."""
     result = RemapResult(RunResult(source=job.source, stream=job.stream.name, partition=job.partition, mode="remap"))
-    work = _Remap(store, job, result, int(since.timestamp() * 1000) if since else None, progress or (lambda run: None))
+    moment = int(since.timestamp() * 1000) if since else None
+    work = _Remap(store, job, result, moment, stop or threading.Event(), progress or (lambda run: None))
     try:
         if dry_run:
             work.go(None)
@@ -106,9 +109,11 @@ class _Remap:
         job: StreamJob,
         result: RemapResult,
         since: int | None,
+        stop: threading.Event,
         progress: Callable[[RunResult], None],
     ) -> None:
-        self._store, self._job, self._result, self._since, self._progress = store, job, result, since, progress
+        self._store, self._job, self._result, self._since = store, job, result, since
+        self._stop, self._progress = stop, progress
         self._mappers: dict[tuple[str, str], Mapper] = {}
         self._pages: dict[int, OpenPage] = {}
         self._found = RemapResult(result.run)
@@ -119,6 +124,8 @@ class _Remap:
             count_anew(self._store, *place)
         key: int | None = 0
         while key is not None:
+            if self._stop.is_set():
+                raise InterruptedByOperatorError("stopped after a whole page", remedy="run the command again")
             key = self._step(lease, key)
         if lease is not None and self._since is None:
             forget_uncounted(self._store, lease, *place, now_ms())

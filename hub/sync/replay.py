@@ -2,11 +2,12 @@
 
 import logging
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hub.clock import now_ms
-from hub.errors import FailedError, HubError, MisconfiguredError, Outcome
+from hub.errors import FailedError, HubError, InterruptedByOperatorError, MisconfiguredError, Outcome
 from hub.source.stream import Page
 from hub.store import leases, runs
 from hub.store.page import Counts, Lease
@@ -25,7 +26,9 @@ log = logging.getLogger("hub.sync")
 _LEASE_MS = 90_000
 
 
-def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner: str) -> RunResult:
+def replay(
+    store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner: str, stop: threading.Event | None = None
+) -> RunResult:
     """Map these entries of one stream with today's mapping. What maps becomes an incident (or history, if a newer version
     came meanwhile) and its entry is settled; what does not stays open with today's reason. List rows that were set aside because
     of their detail stay too: they are not the record, and the next reading asks for it again."""
@@ -41,6 +44,8 @@ def replay(store: Store, job: StreamJob, entries: Sequence[QuarantineRow], owner
     try:
         decider = Decider(store, job, result.run_id)
         for entry in reversed(entries):
+            if stop is not None and stop.is_set():
+                raise InterruptedByOperatorError("stopped after a whole page", remedy="run the command again")
             if job.stream.two_step and entry.reason.startswith(ITS_DETAIL):
                 result.counts.add(Counts(fetched=1, quarantined=1))
                 continue
