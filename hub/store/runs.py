@@ -14,6 +14,7 @@ __all__ = [
     "list_runs",
     "marked_runs",
     "open_run",
+    "outcome_before",
     "read_run",
     "remember_source",
     "running_workers",
@@ -96,6 +97,22 @@ def list_runs(store: Store, *, source: str | None = None, stream: str | None = N
             (*(value for _, value in wanted), limit),
         )
     return [_run_row(row) for row in rows]
+
+
+def outcome_before(store: Store, run: str, source: str, stream: str, partition: str, now: int) -> str | None:
+    """How the partition's run before this one ended. By time only the newest until `now` and the newest after it are looked for,
+    and by token which of the two was later: the clock may have been ahead for a while, and an index of tokens there is none."""
+    newest = (
+        "(SELECT id FROM run WHERE source = ? AND stream = ? AND partition = ? AND id <> ? AND started_at {} ?"
+        " ORDER BY started_at DESC, id DESC LIMIT 1)"
+    )
+    place = (source, stream, partition, run, now)
+    with store.read() as transaction:
+        row = transaction.one(
+            f"SELECT outcome FROM run WHERE id IN ({newest.format('<=')}, {newest.format('>')}) ORDER BY token DESC LIMIT 1",
+            (*place, *place),
+        )
+    return str(row[0]) if row is not None else None
 
 
 def marked_runs(store: Store, source: str, stream: str, mark: str, since: int) -> list[RunRow]:

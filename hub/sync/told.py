@@ -2,8 +2,9 @@
 
 import logging
 
+from hub.clock import now_ms
 from hub.errors import Outcome
-from hub.store.runs import list_runs
+from hub.store.runs import outcome_before
 from hub.store.store import Store
 from hub.sync.job import StreamJob
 from hub.sync.result import RunResult
@@ -16,11 +17,11 @@ _DOWN = frozenset({Outcome.UNAVAILABLE, Outcome.REFUSED, Outcome.FAILED})
 
 def tell_outcome(store: Store, job: StreamJob, result: RunResult) -> None:
     """Log the outcome, at the level its novelty deserves, and tell plugins."""
-    former = [
-        row for row in list_runs(store, source=job.key, stream=job.stream.name, limit=2) if row.id != result.run_id
-    ]
-    was_down = bool(former) and former[0].outcome in _DOWN
+    before = outcome_before(store, result.run_id, job.key, job.stream.name, job.partition, now_ms())
+    was_down = before in _DOWN
     marks = {"source": job.source, "stream": job.stream.name, "run": result.run_id}
+    if job.partition:
+        marks["partition"] = job.partition
     if result.outcome in _DOWN:
         log.log(
             logging.DEBUG if was_down else logging.WARNING,

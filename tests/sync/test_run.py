@@ -1,6 +1,5 @@
 """Runs as a whole: boundaries, clocks, leases and fencing, conflicts, stopping, defects (promises 1, 3, 5, 9, 10)."""
 
-import logging
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -509,24 +508,6 @@ def test_renamed_section_takes_its_key_over(rig: Rig, upstream: Upstream) -> Non
     assert rig.run().counts.unchanged == 1
     assert runs.source_key(rig.store, "renamed") == "bench"
     assert runs.source_key(rig.store, "bench") is None
-
-
-# Saying it
-
-
-def test_source_that_is_down_is_logged_once(
-    rig: Rig, upstream: Upstream, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "hub.sync")
-    for up in (True, False, False, False, True, True):
-        upstream.before_fetch = (lambda _: None) if up else raising(EnvelopeError("99"))
-        clock.now += 1000
-        rig.run()
-    said = [
-        record.__dict__["action"] for record in caplog.records
-        if record.levelno >= logging.WARNING and record.__dict__["action"].startswith("source")
-    ]  # fmt: skip
-    assert said == ["source_down", "source_back"]
 
 
 def test_window_and_partition_reach_the_transport(rig: Rig, upstream: Upstream) -> None:
