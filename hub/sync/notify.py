@@ -11,7 +11,7 @@ import msgspec
 
 from hub.clock import now_ms
 from hub.config import AlarmSettings
-from hub.errors import ConfigError, RefusedError
+from hub.errors import ConfigError, HubError, RefusedError
 from hub.source.client import Client
 from hub.source.said import quiet
 
@@ -29,7 +29,7 @@ def post_webhook(client: Client, settings: AlarmSettings, event: dict[str, Any])
     if settings.webhook_secret is not None:
         key = settings.webhook_secret.get_secret_value()
         headers["webhook-signature"] = webhook_signature(key, name, stamp, body)
-    _post(client, settings.webhook.get_secret_value() if settings.webhook else "", body, headers)
+    _post(client, "webhook", settings.webhook.get_secret_value() if settings.webhook else "", body, headers)
 
 
 def post_robot(client: Client, settings: AlarmSettings, text: str) -> None:
@@ -42,7 +42,7 @@ def post_robot(client: Client, settings: AlarmSettings, text: str) -> None:
         query += [("timestamp", stamp), ("sign", robot_signature(settings.robot_secret.get_secret_value(), stamp))]
     body = msgspec.json.encode({"msgtype": "text", "text": {"content": text}})
     headers = {"content-type": "application/json; charset=utf-8"}
-    answer = _post(client, str(address.copy_with(params=query)), body, headers)
+    answer = _post(client, "robot", str(address.copy_with(params=query)), body, headers)
     try:
         said = msgspec.json.decode(answer, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -72,6 +72,12 @@ def robot_signature(secret: str, stamp: str) -> str:
     return base64.b64encode(mac.digest()).decode()
 
 
-def _post(client: Client, address: str, body: bytes, headers: dict[str, str]) -> bytes:
-    request = client.request("POST", address, content=body, headers=headers)
-    return client.send(request, empty_on=(204,)).body
+def _post(client: Client, channel: str, address: str, body: bytes, headers: dict[str, str]) -> bytes:
+    try:
+        request = client.request("POST", address, content=body, headers=headers)
+        return client.send(request, empty_on=(204,)).body
+    except HubError as error:
+        # What a client tells to do is about sources.
+        error.remedy = "check {channel}, and proxy, in [alarms] and whether that answers; the alarm is told again later"
+        error.within(channel=channel)
+        raise

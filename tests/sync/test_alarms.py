@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -234,6 +235,25 @@ def test_a_receiver_that_is_down_is_asked_once_a_look(
     receiver.status, receiver.answer = 204, b""
     clock.pass_(timedelta(minutes=5))
     assert alarms.check() == 5
+
+
+@pytest.mark.parametrize("channel", ["webhook", "robot"])
+@pytest.mark.parametrize("answer", [None, 500, 403, 404, 429], ids=str)
+def test_a_channel_that_does_not_take_an_alarm_is_not_called_a_source(
+    store: Store, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    channel: str, answer: int | None,
+) -> None:  # fmt: skip
+    clock = Clock().patch(monkeypatch)
+    url = "http://127.0.0.1:9" if answer is None else receiver.url
+    alarms = watcher(hub_of(tmp_path, store, **{channel: f"{url}/hook?access_token=x", "log": "false"}))
+    put_run(store, START)
+    clock.pass_(timedelta(hours=2))
+    receiver.status = answer or 0
+    assert alarms.check() == 0
+    (said,) = [record.message for record in caplog.records]
+    assert said.startswith(f"an alarm could not be told by {channel}: ")
+    assert f"check {channel}, and proxy, in [alarms]" in said
+    assert not re.search("source|stream|hub.toml", said)
 
 
 def test_the_robot_gets_one_signed_text_and_a_refusal_in_a_200_is_one(
