@@ -30,6 +30,7 @@ from hub.sync.certificates import certificates_of
 from hub.sync.foreign_code import declared
 from hub.sync.objectives import empty_streams, stale_streams
 from hub.sync.sources import Hub
+from hub.sync.told import unsteady
 
 __all__ = ["CHECKS", "Finding", "examine"]
 
@@ -165,6 +166,8 @@ def _last_runs(hub: Hub) -> Iterator[HubError]:
                 "the last run could not use what the source sent, or the store", source=name, stream=stream,
                 remedy="`hub check {source}` tries it now and says what is wrong",
             )  # fmt: skip
+        elif line.error == unsteady().render():
+            yield unsteady().within(source=name, stream=stream)
 
 
 def _indices(hub: Hub) -> Iterator[HubError]:

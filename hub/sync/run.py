@@ -42,7 +42,7 @@ from hub.sync.prepare import Prepared, Preparer, Written
 from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, way_of, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
-from hub.sync.told import tell_outcome
+from hub.sync.told import tell_outcome, unsteady
 from hub.sync.versions import UPDATED_AT
 
 __all__ = ["Backfill", "RunOptions", "StreamRun"]
@@ -313,10 +313,9 @@ class StreamRun:
             doubts = (*(item.source_updated_at for item in write.stale), reading.doubt)
             reading.doubt = min((at for at in doubts if at is not None), default=None)
         if not page.steady:
-            log.warning(
-                "rows moved while they were read, or the source counts more than it gave; what is missing cannot be told",
-                extra={"action": "total_not_met", "source": self._job.source, "stream": self._job.stream.name},
-            )
+            self.result.error = unsteady()
+            marks = {"source": self._job.source, "stream": self._job.stream.name}
+            log.warning("%s", self.result.error, extra={"action": "total_not_met", **marks})
         reading.broken = reading.broken or write.unidentified or not page.steady
         reading.fetched += write.counts.fetched
         reading.pages += 1

@@ -3,16 +3,24 @@
 import logging
 
 from hub.clock import now_ms
-from hub.errors import Outcome
+from hub.errors import Outcome, PartialError
 from hub.store.runs import outcome_before
 from hub.store.store import Store
 from hub.sync.job import StreamJob
 from hub.sync.result import RunResult
 
-__all__ = ["tell_outcome"]
+__all__ = ["tell_outcome", "unsteady"]
 
 log = logging.getLogger("hub.sync")
 _DOWN = frozenset({Outcome.UNAVAILABLE, Outcome.REFUSED, Outcome.FAILED})
+
+
+def unsteady() -> PartialError:
+    """What the run book keeps of a run that may have missed rows; its outcome is none the worse for it."""
+    return PartialError(
+        "rows moved while they were read, or the source counts more than it gave; what is missing cannot be told",
+        remedy="if the source grants fewer rows a page now, lower the page size in hub.toml; then hub sync --full-refresh",
+    )
 
 
 def tell_outcome(store: Store, job: StreamJob, result: RunResult) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hub.config import load
 from hub.store import open_store
 from hub.store.store import Transaction
+from hub.sync.told import unsteady
 
 NOW = time.time_ns() // 1_000_000
 HOUR = 3_600_000
@@ -88,6 +89,17 @@ def test_stale_abandoned_overdue_and_growing(project: Path, checks) -> None:
     assert [part for part in found["waiting"] if "30 deletions" in part]
     assert [part for part in found["waiting"] if "1 codes" in part]
     assert [part for part in found["waiting"] if "no longer prove" in part]
+
+
+@pytest.mark.parametrize("outcome", ["ok", "partial"])
+def test_rows_that_the_newest_run_may_have_missed_are_a_hint(project: Path, checks, outcome: str) -> None:
+    """As where a source grants fewer rows a page than it did."""
+    put(project, add_run("r1", outcome, NOW - 60_000), f"UPDATE run SET error = '{unsteady().render()}'")
+    found, code = checks()
+    assert (len(found["last runs"]), code) == (1, 0)
+    assert "lower the page size" in found["last runs"][0]
+    put(project, add_run("r2", "ok", NOW))
+    assert "last runs" not in checks()[0]
 
 
 def test_a_section_whose_connector_cannot_use_it_is_misconfigured(project: Path, checks) -> None:

@@ -13,6 +13,7 @@ from hub.errors import Outcome
 from hub.source import Endpoint, Envelope, Keyset, PageNumber, RestTransport, SourceContext, WindowParams
 from hub.store.tokens import StoredFiles, StoredTokens
 from hub.sync.result import RunResult
+from hub.sync.told import unsteady
 
 MINUTE = 60_000
 Rows = list[dict[str, Any]]
@@ -82,6 +83,8 @@ def test_a_reading_of_which_more_is_counted_than_came_says_so_and_buries_nothing
     result = read(rig, tmp_path, endpoint, serve, full=True)
     assert (result.outcome, result.counts.tombstoned, len(rig.living())) == (Outcome.OK, 0, 35)
     assert "total_not_met" in [getattr(one, "action", "") for one in caplog.records]
+    kept = rig.all("SELECT error FROM run ORDER BY token DESC LIMIT 1")
+    assert kept == [(unsteady().render(),)]
 
 
 def test_a_source_that_ignores_the_order_is_read_whole(rig: Rig, tmp_path: Path) -> None:
