@@ -13,11 +13,12 @@ __all__ = ["command"]
 
 COLUMNS = (
     Column("seq", "Number", "count"),
-    Column("at", "Stored", "time"),
+    Column("at", "Stored", "time", spare=1),
     Column("op", "Change", "op"),
     Column("id", "Incident", "id"),
-    Column("revision", "Revision", "count"),
-    Column("fields", "Fields"),
+    Column("revision", "Revision", "count", spare=2),
+    # The longest name of a field, and its comma.
+    Column("fields", "Fields", least=21),
 )
 _POLL_S = 1.0
 _PAGE = 1000

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from hub.commands.neutral import ascii_json, harmless, harmless_json, harmless_lines
 from hub.commands.streams import leave_unsaid, speaks_utf8
@@ -58,13 +59,15 @@ class Column:
     `show`: text; name; id (its beginning, which commands
     take as well as the whole); count (right-aligned); time (an aware datetime, shown in the zone of `[defaults]`); span
     (seconds); or the name of a group of titles (status, kind, outcome …).
-    `spare`: a list of several records does without it in a narrow window, the highest first; 0: never.
+    `spare`: a list of several records does without it in a narrow window, the highest first; 0: never. `least`: characters of
+    text below which it cannot be read.
     """
 
     key: str
     heading: str
     show: str = "text"
     spare: int = 0
+    least: int = 9
 
 
 @dataclass(slots=True)
@@ -125,15 +128,17 @@ class Output:
 
     def _table(self, records: list[Mapping[str, Any]], columns: list[Column]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
+        rows = [[self._cell(record.get(column.key), column.show) for column in columns] for record in records]
+        for place, column in enumerate(columns):
             justify: Literal["left", "right"] = "right" if column.show == "count" else "left"
-            # Prose gives way in a narrow terminal; ids, times and counts stay whole as long as they can.
+            # Prose gives way in a narrow terminal; ids, times and counts stay whole, their blanks included.
             prose = column.show == "text"
             heading = translate(column.heading, self.lang)
-            least = 9 if prose else None
+            whole = (Text.from_markup(cell).cell_len for cell in (heading, *(row[place] for row in rows)))
+            least = column.least if prose else max(whole)
             table.add_column(heading, justify=justify, overflow="fold", no_wrap=not prose, min_width=least)
-        for record in records:
-            table.add_row(*(self._cell(record.get(column.key), column.show) for column in columns))
+        for row in rows:
+            table.add_row(*row)
         return table
 
     def record(self, record: Mapping[str, Any], columns: Iterable[Column]) -> None:

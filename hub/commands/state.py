@@ -25,7 +25,7 @@ COLUMNS = (
     Column("partition", "Partition"),
     Column("cursor", "Cursor", "time"),
     Column("unfinished", "Unfinished"),
-    Column("updated_at", "Stored", "time"),
+    Column("updated_at", "Stored", "time", spare=1),
 )
 #: How `hub.sync.run.Backfill` calls its partition: the window in UTC.
 _BACKFILL = re.compile(r"backfill (\S+Z)\.\.(\S+Z)")

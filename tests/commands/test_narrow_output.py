@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from answers import Run
 from rich.console import Console
 
 from hub.commands import output
+from hub.commands.changes import COLUMNS as CHANGES
 from hub.commands.output import Column, Output
+from hub.commands.state import COLUMNS as STATES
 from hub.commands.sync import RUN_COLUMNS
+from hub.mapping.columns import MAPPED_COLUMNS
 
 COLUMNS = [Column("run", "Run", "id"), Column("source", "Source", "name"), Column("error", "Error")]
 
@@ -75,6 +79,32 @@ def test_a_sync_is_a_table_in_sixty_columns(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["Source", "Stream", "Outcome", "Read"]
     assert [line.split()[0] for line in lines[1:3]] == ["enforcement_supervision"] * 2
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_time_is_not_cut_at_its_blank(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two of them beside long names: the seconds were missing, and the ends of the names."""
+    at = datetime(2026, 11, 28, tzinfo=UTC)
+    position = {"source": "enforcement_supervision", "stream": "supervision_leads", "cursor": at, "updated_at": at}
+    Output().rows([position] * 2, STATES)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["enforcement_supervision", "supervision_leads", "2026-11-28", "08:00:00"]
+    assert lines[-1] == "too wide for this window without: Stored"
+
+
+@pytest.mark.parametrize(("width", "spared"), [(60, {"Stored", "Revision"}), (80, {"Revision"}), (100, set())])
+def test_changes_are_a_table_that_breaks_no_name_of_a_field(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, spared: set[str]
+) -> None:
+    monkeypatch.setattr(
+        output, "_console", lambda: Console(file=sys.stdout, highlight=False, width=width, no_color=True)
+    )
+    at = datetime(2026, 11, 28, tzinfo=UTC)
+    change = {"seq": 1_234, "at": at, "op": "update", "id": "inc_" + "a" * 26, "revision": 2, "fields": MAPPED_COLUMNS}
+    Output().rows([change] * 2, CHANGES)
+    said = capsys.readouterr().out
+    assert set(said.splitlines()[0].split()) == {column.heading for column in CHANGES} - spared
+    assert set(MAPPED_COLUMNS) <= set(said.replace(",", " ").split())
 
 
 @pytest.mark.usefixtures("terminal")
