@@ -313,8 +313,8 @@ class StreamRun:
             doubts = (*(item.source_updated_at for item in write.stale), reading.doubt)
             reading.doubt = min((at for at in doubts if at is not None), default=None)
         if not page.steady:
-            self.result.error = unsteady()
             marks = {"source": self._job.source, "stream": self._job.stream.name}
+            self.result.error = unsteady().within(**marks)
             log.warning("%s", self.result.error, extra={"action": "total_not_met", **marks})
         reading.broken = reading.broken or write.unidentified or not page.steady
         reading.fetched += write.counts.fetched

@@ -19,7 +19,8 @@ def unsteady() -> PartialError:
     """What the run book keeps of a run that may have missed rows; its outcome is none the worse for it."""
     return PartialError(
         "rows moved while they were read, or the source counts more than it gave; what is missing cannot be told",
-        remedy="if the source grants fewer rows a page now, lower the page size in hub.toml; then hub sync --full-refresh",
+        remedy="if the source grants fewer rows a page now, lower the page size in hub.toml, then hub sync --full-refresh;"
+        " declare no total if it counts something else",
     )
 
 

@@ -95,6 +95,7 @@ class Case:
         if self.set_aside:
             parts.append(f"{self.set_aside} to quarantine")
         if self.says:
+            parts += [] if parts or self.code else ["everything stored"]
             parts.append(f"“{self.says}”")
         for values in self.stored.values():
             parts += [f"`{name}` = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]

@@ -133,7 +133,7 @@ ENVELOPE = (
     Case(id="F118", sends="a total of null", bad=with_total(None)),
     Case(id="F119", sends="a total too low for the rows shown", bad=with_total(1)),
     Case(id="F120", sends="a total of 0 over rows", bad=with_total(0)),
-    Case(id="F121", sends="a total too high", bad=with_total(9)),
+    Case(id="F121", sends="a total too high", says="counts more than it gave", bad=with_total(9)),
     Case(
         id="F122",
         sends="no rows, although the total counts some",
@@ -170,7 +170,10 @@ ENVELOPE = (
         bad=says('{"code": 0, "datas": "系统繁忙"}'),
     ),
     Case(
-        id="F126", sends="a total that counts the page, not what there is, over a full first page", bad=with_total(1, 2)
+        id="F126",
+        sends="a total that counts the page, not what there is, over a full first page",
+        says="rows moved",
+        bad=with_total(1, 2),
     ),
 )
 
