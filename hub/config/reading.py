@@ -1,6 +1,5 @@
 """From a section's raw values to its model; whatever is wrong becomes a ConfigError that names the line."""
 
-import difflib
 import types
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -11,8 +10,9 @@ from hub.config.places import KeyPath, Places
 from hub.config.redact import redactor
 from hub.config.secrets import literal_password, literal_secrets, secret_values
 from hub.errors import ConfigError
+from hub.nearest import nearest
 
-__all__ = ["nearest", "read_section", "unknown_key"]
+__all__ = ["read_section", "unknown_key"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,11 +34,6 @@ def read_section(
     if exposed:
         return None, tuple(_literal(path, places) for path in exposed)
     return section, ()
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
 
 
 def unknown_key(path: KeyPath, places: Places, known: Iterable[str]) -> ConfigError:

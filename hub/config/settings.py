@@ -15,8 +15,8 @@ from hub.config.models import (
     StoreSettings,
 )
 from hub.config.places import KeyPath, Places
-from hub.config.reading import nearest
 from hub.errors import ConfigError
+from hub.nearest import nearest
 
 __all__ = ["Settings", "SourceProblem", "unknown_source"]
 

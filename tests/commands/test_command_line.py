@@ -150,10 +150,10 @@ def test_hub_alone_prints_help(run: Run) -> None:
     assert run().code == 2
 
 
-def test_the_version_needs_neither_the_database_nor_http() -> None:
+def test_the_version_needs_neither_the_database_nor_http_nor_settings() -> None:
     code = (
         "import sys, cli\ntry:\n    cli.main(['--version'])\nfinally:\n"
-        "    print(*[name for name in ('sqlalchemy', 'httpx', 'connectors') if name in sys.modules])"
+        "    print(*[name for name in ('sqlalchemy', 'httpx', 'pydantic', 'rich', 'connectors') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     version, loaded = ended.stdout.splitlines()
