@@ -22,7 +22,7 @@ from hub.sync.enrich import enriched
 from hub.sync.identity import Head, HeadReader, NoIdentityError
 from hub.sync.job import StreamJob
 
-__all__ = ["Prepared", "Preparer", "Written"]
+__all__ = ["Prepared", "Preparer", "Written", "note_listed"]
 
 
 class Written(NamedTuple):
@@ -53,6 +53,19 @@ class Prepared(msgspec.Struct):
         return not written.updated.isdisjoint(keys) or any(
             head is not None and head.native_id in written.new for head in heads
         )
+
+
+def note_listed(records: Sequence[Record]) -> None:
+    """Note for each record of a page of list rows by what its row is known again. A list of assignments shows one record in
+    several rows, and only all of them together vouch for its detail: none of them is the record."""
+    rows: dict[str, list[bytes]] = {}
+    for record in records:
+        if record.head is not None:
+            rows.setdefault(record.head.native_id, []).append(record.raw)
+    hashes = {native_id: hashlib.sha256(b"".join(raw)).digest() for native_id, raw in rows.items()}
+    for record in records:
+        if record.head is not None:
+            record.listed = hashes[record.head.native_id]
 
 
 class Preparer:

@@ -14,7 +14,7 @@ from hub.store.store import Store
 from hub.sync.fetch import Fetcher
 from hub.sync.identity import Head
 from hub.sync.job import StreamJob
-from hub.sync.prepare import Preparer
+from hub.sync.prepare import Preparer, note_listed
 
 __all__ = ["Reconciliation", "reconcile"]
 
@@ -92,13 +92,17 @@ def _compare(
     for page in fetcher.pages(Window(found.since, found.until, job.partition), None, lambda page: page):
         found.said = page.total if found.said is None else found.said
         records = preparer.records(page)
+        if job.stream.two_step:
+            note_listed(records)
         stored = preparer.known(records)
         for record in records:
             if record.head is None:
                 found.unreadable += 1
                 continue
             native_id = record.head.native_id
-            one = _Shown(record.head, record.raw_hash, stored.get(native_id), preparer.changed_at(record.head))
+            one = _Shown(
+                record.head, record.listed or record.raw_hash, stored.get(native_id), preparer.changed_at(record.head)
+            )  # fmt: skip
             former = shown.get(native_id)
             if former is None or not one.older_than(former):
                 shown[native_id] = one

@@ -1,6 +1,5 @@
 """A run of one stream: hold the lease → walk the windows → walk the pages → apply one page. Read it from top to bottom."""
 
-import hashlib
 import logging
 import secrets
 import threading
@@ -38,7 +37,7 @@ from hub.sync.decide import Decider
 from hub.sync.draft import ITS_DETAIL
 from hub.sync.fetch import Fetcher
 from hub.sync.job import StreamJob
-from hub.sync.prepare import Prepared, Preparer, Written
+from hub.sync.prepare import Prepared, Preparer, Written, note_listed
 from hub.sync.reading import Mode, Reading, begin, begin_backfill, following, way_of, window_of
 from hub.sync.replay import replay
 from hub.sync.result import RunResult
@@ -328,10 +327,10 @@ class StreamRun:
     def _details(prepared: Prepared, fetcher: Fetcher, preparer: Preparer) -> None:
         """For two-step streams: fetch what the list shows as new or changed; the rest keeps the hash it is known by."""
         wanted = []
+        note_listed(prepared.records)
         for record in prepared.records:
             if record.head is None:
                 continue
-            record.listed = hashlib.sha256(record.raw).digest()
             found = prepared.stored.get(record.head.native_id)
             if found is not None and not found.deleted and found.list_hash == record.listed:
                 record.raw_hash = found.raw_hash

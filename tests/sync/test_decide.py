@@ -2,6 +2,7 @@
 
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +10,10 @@ from rig import MAPPING, START, Clock, Rig, write_mapping
 from upstream import Upstream
 
 from hub.errors import Outcome
+from hub.source.stream import Stream
 from hub.store.quarantine import list_quarantine
 from hub.store.raw import people_of, raw_of
+from hub.sync.reconcile import reconcile
 from hub.sync.result import RunResult
 
 AT = START - 600_000
@@ -426,6 +429,38 @@ def test_two_step_row_that_changes_without_its_detail_is_asked_for_once(rig: Rig
     assert counts(rig.run()) == (1, 0, 0, 1, 0, 0, 0)
     rig.run()
     assert upstream.detailed == 2
+
+
+class Desks(Upstream):
+    """A list that shows a record once for each desk that has it; `desk` is in no detail."""
+
+    @staticmethod
+    def _listed(row: dict[str, Any]) -> bytes:
+        return msgspec.json.encode({"id": row["id"], "at": row["at"], "desk": row["desk"]})
+
+    def detail(self, stream: Stream, row: bytes) -> bytes:
+        return self.bytes_of({**msgspec.json.decode(super().detail(stream, row)), "desk": None})
+
+
+def test_a_record_in_two_rows_of_a_list_is_asked_for_when_one_of_them_changes(rig: Rig) -> None:
+    """The row that did not change was taken for the record, and half of it was lost."""
+    rig.shape(two_step=True)
+    rig.transport = upstream = Desks(details=True)
+    for number in "12":
+        upstream.records.append({"id": "a", "at": AT, "title": "whole", "desk": number, "order": number})
+    assert counts(rig.run()) == (2, 1, 0, 1, 0, 0, 0)
+    asked = upstream.detailed
+    assert counts(rig.run()) == (2, 0, 0, 2, 0, 0, 0)
+    assert upstream.detailed == asked
+    for number in range(2):
+        upstream.records[number]["desk"] = "3"
+        assert counts(rig.run()) == (2, 0, 0, 2, 0, 0, 0)
+        assert upstream.detailed > asked
+        asked = upstream.detailed
+    assert rig.living() == {'"a"': ("whole", AT)}
+    assert reconcile(rig.store, rig.job, since=None, until=None).outcome is Outcome.OK
+    rig.check()
+    rig.check_raw()
 
 
 @pytest.mark.parametrize("word", ["D", "d  ", " D"], ids=repr)
