@@ -34,7 +34,7 @@ class Decider:
         with store.read() as transaction:
             self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
             waiting = known(transaction, job.key, job.stream.name, sorted(self._waiting)) if self._waiting else {}
-        self._watched = frozenset(self._doubted.union(found.key for found in waiting.values()))
+        self._watched = self._doubted.union(found.key for found in waiting.values())
         self.preparer = self.another_preparer()
 
     def another_preparer(self) -> Preparer:
@@ -174,6 +174,10 @@ class Decider:
         if verdict is Verdict.STALE:
             draft.keep_stale(record, current, mapped.people, mapped.row[UPDATED_AT])
             draft.counts.stale += 1
+            if key is not None and not self._job.stream.log:
+                # A later page of this reading may show the current version beside it.
+                self._doubted.add(key)
+                self._watched.add(key)
         elif verdict is Verdict.RAW_ONLY:
             self._refresh(draft, record, current, mapped.people)
 

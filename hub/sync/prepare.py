@@ -26,14 +26,15 @@ __all__ = ["Prepared", "Preparer", "Written", "note_listed"]
 
 
 class Written(NamedTuple):
-    """What a page wrote, as far as the next one may have to know: native ids and keys."""
+    """What a page wrote, as far as the next one may have to know: native ids and keys, those of older versions too."""
 
     new: frozenset[str]
     updated: frozenset[int]
 
     @classmethod
     def of(cls, write: PageWrite) -> "Written":
-        return cls(frozenset(item.native_id for item in write.new), frozenset(item.key for item in write.updated))
+        updated = {item.key for item in write.updated}.union(item.key for item in write.stale if item.key is not None)
+        return cls(frozenset(item.native_id for item in write.new), frozenset(updated))
 
 
 class Prepared(msgspec.Struct):

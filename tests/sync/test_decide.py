@@ -111,8 +111,12 @@ def test_older_version_not_in_a_row_is_no_correction(rig: Rig, upstream: Upstrea
     rig.check()
 
 
+@pytest.mark.parametrize("size", [3, 1], ids=["on one page", "on two"])
 @pytest.mark.parametrize("order", ["new first", "old first"])
-def test_source_that_shows_two_versions_side_by_side_keeps_the_newer(rig: Rig, upstream: Upstream, order: str) -> None:
+def test_source_that_shows_two_versions_side_by_side_keeps_the_newer(
+    rig: Rig, upstream: Upstream, order: str, size: int
+) -> None:
+    upstream.size = size
     first, last = ("1", "2") if order == "new first" else ("2", "1")
     upstream.put("a", AT, "new", order=first, page=AT)
     upstream.records.append({"id": "a", "at": AT - 1000, "title": "old", "order": last, "page": AT})
