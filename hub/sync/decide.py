@@ -14,7 +14,7 @@ from hub.sync.draft import Current, Draft, Record
 from hub.sync.identity import Head
 from hub.sync.job import StreamJob
 from hub.sync.prepare import Prepared, Preparer
-from hub.sync.versions import UPDATED_AT, Verdict, changed_fields, judge
+from hub.sync.versions import UPDATED_AT, Verdict, changed_fields, judge, older
 
 __all__ = ["Decider"]
 
@@ -102,8 +102,18 @@ class Decider:
                     )  # fmt: skip
         new = [head.native_id for head in heads if head.native_id not in draft.current]
         draft.ids = dict(zip(new, self._ids.of(new), strict=True))
+        for _, record in looked_at if self._doubted else ():
+            self._refute(draft, record)
         for slot, record in self._meant(draft, prepared.page, looked_at):
             self._one(draft, prepared.page, slot, record, stale, history)
+
+    def _refute(self, draft: Draft, record: Record) -> None:
+        """A version newer than the current one refutes those that are older, wherever on the page they stand."""
+        current = draft.current.get(record.head.native_id) if record.head is not None else None
+        if current is None or current.stored is None or current.stored.key not in self._doubted:
+            return
+        if isinstance(record.mapped, Mapped) and older(current.row, record.mapped.row):
+            draft.confirmed.add(current.stored.key)
 
     def _meant(self, draft: Draft, page: Page, looked_at: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
         """What a source that shows states means: of several versions of one record and time on a page only the last. One after

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.mapping.columns import MAPPED_COLUMNS
 
-__all__ = ["UPDATED_AT", "Verdict", "changed_fields", "judge"]
+__all__ = ["UPDATED_AT", "Verdict", "changed_fields", "judge", "older"]
 
 UPDATED_AT = MAPPED_COLUMNS.index("source_updated_at")
 
@@ -37,18 +37,19 @@ def judge(
     `in_history`: exactly these bytes were current once. `log`: the source sends versions, not states. `stale_before`: these bytes
     were stale in an earlier run already; a source that shows its present state twice means it, so this is a correction.
     """
-    older = _older(row[UPDATED_AT], current[UPDATED_AT])
-    if log and in_history and not _older(current[UPDATED_AT], row[UPDATED_AT]):
+    if log and in_history and not older(current, row):
         return Verdict.REPEAT
-    if older and (log or not stale_before):
+    if older(row, current) and (log or not stale_before):
         return Verdict.STALE
     if row == current and not current_deleted:
         return Verdict.RAW_ONLY
     return Verdict.NEWER
 
 
-def _older(one: int | None, other: int | None) -> bool:
-    return one is not None and other is not None and one < other
+def older(row: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether the source changed the one before the other, as far as both say."""
+    one, two = row[UPDATED_AT], other[UPDATED_AT]
+    return one is not None and two is not None and one < two
 
 
 def changed_fields(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str, ...]:

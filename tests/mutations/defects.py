@@ -137,14 +137,14 @@ DEFECTS = (
     Defect(
         "> for >= in judging versions",
         "hub/sync/versions.py",
-        "and one < other",
-        "and one <= other",
+        "and one < two",
+        "and one <= two",
         (VERSIONS, DECIDE),
     ),
     Defect(
         "stale overwrites newer",
         "hub/sync/versions.py",
-        "if older and (log or not stale_before):",
+        "if older(row, current) and (log or not stale_before):",
         "if False:",
         (VERSIONS, DECIDE),
     ),

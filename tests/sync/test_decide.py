@@ -125,6 +125,10 @@ def test_source_that_shows_two_versions_side_by_side_keeps_the_newer(
         rig.run()
         assert rig.living() == {'"a"': ("new", AT)}
     assert len(rig.changes()) <= 2
+    for number in (1, 2):
+        upstream.records[0].update(at=AT + number, title="newer")
+        assert rig.run().counts.changed == 1
+        assert rig.living() == {'"a"': ("newer", AT + number)}
     rig.check()
 
 
