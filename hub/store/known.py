@@ -19,6 +19,7 @@ __all__ = [
     "known_quarantine",
     "living_after",
     "old_hashes",
+    "replaced_at_once",
     "stale_pages",
 ]
 
@@ -169,6 +170,18 @@ def old_hashes(transaction: Transaction, keys: Sequence[int]) -> set[tuple[int, 
         return set()
     rows = transaction.all(
         f"SELECT incident, raw_hash FROM revision WHERE {transaction.any_of('incident')}",
+        (transaction.list_value(keys),),
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+def replaced_at_once(transaction: Transaction, keys: Sequence[int]) -> set[tuple[int, bytes]]:
+    """(incident key, raw hash) of what was current in the very run that made these incidents' current versions."""
+    if not keys:
+        return set()
+    rows = transaction.all(
+        "SELECT r.incident, r.raw_hash FROM revision r JOIN incident i ON i.key = r.incident AND i.run = r.run"
+        f" WHERE {transaction.any_of('r.incident')}",
         (transaction.list_value(keys),),
     )
     return {(row[0], row[1]) for row in rows}

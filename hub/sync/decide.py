@@ -6,7 +6,16 @@ from hub.mapping.mapping import Mapped
 from hub.mapping.values import PersonRecord
 from hub.source.rows import TextRows
 from hub.source.stream import Page
-from hub.store.known import doubted, full_rows, known, known_quarantine, old_hashes, stale_pages
+from hub.store.known import (
+    Full,
+    doubted,
+    full_rows,
+    known,
+    known_quarantine,
+    old_hashes,
+    replaced_at_once,
+    stale_pages,
+)
 from hub.store.page import Change, NewIncident, OldVersion, PageWrite, Quarantined, RawPage, UpdatedIncident
 from hub.store.quarantine import list_quarantine
 from hub.store.store import Store
@@ -93,8 +102,11 @@ class Decider:
             with self._store.read() as transaction:
                 full = full_rows(transaction, keys)
                 stale = stale_pages(transaction, keys)
-                # A source that shows states may show an old one again and mean it; a log only repeats it.
-                history = old_hashes(transaction, keys) if self._job.stream.log else set()
+                if self._job.stream.log:
+                    history = old_hashes(transaction, keys)
+                else:
+                    # A source that shows states may show an old one again and mean it, if it does not show it beside another.
+                    history = replaced_at_once(transaction, self._undated(looked_at, prepared, full))
             for head, found in known_heads:
                 if (item := full.get(found.key)) is not None:
                     draft.current[head.native_id] = Current(
@@ -106,6 +118,18 @@ class Decider:
             self._refute(draft, record)
         for slot, record in self._meant(draft, prepared.page, looked_at):
             self._one(draft, prepared.page, slot, record, stale, history)
+
+    @staticmethod
+    def _undated(looked_at: list[tuple[int, Record]], prepared: Prepared, full: dict[int, Full]) -> list[int]:
+        """Keys of those of which a version came that no time tells from the current one."""
+        keys = []
+        for _, record in looked_at:
+            found = prepared.stored.get(record.head.native_id) if record.head is not None else None
+            if found is None or not isinstance(record.mapped, Mapped) or found.key not in full:
+                continue
+            if not older(full[found.key].row, record.mapped.row):
+                keys.append(found.key)
+        return keys
 
     def _refute(self, draft: Draft, record: Record) -> None:
         """A version newer than the current one refutes those that are older, wherever on the page they stand."""
@@ -174,6 +198,7 @@ class Decider:
             current=current.row,
             current_deleted=current.deletion is not None,
             in_history=old or record.raw_hash == current.raw_hash,
+            beside=version in history or version in stale,
             log=self._job.stream.log,
             stale_before=seen_stale is not None and seen_stale <= self._mark,
         )
@@ -273,6 +298,8 @@ class Decider:
     def _replace(self, draft: Draft, record: Record, current: Current, mapped: Mapped) -> None:
         fields = changed_fields(current.row, mapped.row)
         op = "restore" if current.deletion is not None else "update"
+        if current.stored is not None and current.stored.key in self._doubted:
+            draft.confirmed.add(current.stored.key)
         self._archive(draft, current)
         current.row, current.deletion = mapped.row, None
         current.fields += fields

@@ -29,17 +29,20 @@ def judge(
     current: tuple[Any, ...],
     current_deleted: bool,
     in_history: bool,
+    beside: bool,
     log: bool,
     stale_before: bool,
 ) -> Verdict:
     """How a version (`row`) relates to the `current` one of the same incident, both in the order of MAPPED_COLUMNS.
 
-    `in_history`: exactly these bytes were current once. `log`: the source sends versions, not states. `stale_before`: these bytes
-    were stale in an earlier run already; a source that shows its present state twice means it, so this is a correction.
+    `in_history`: exactly these bytes were current once. `beside`: one reading showed them and then the current ones, or
+    they were stale once. `log`: the source sends versions, not states. `stale_before`: these bytes were stale in an earlier run
+    already; a source that shows its present state twice means it, so this is a correction.
     """
     if log and in_history and not older(current, row):
         return Verdict.REPEAT
-    if older(row, current) and (log or not stale_before):
+    late = older(row, current) or (beside and not older(current, row))
+    if late and (log or not stale_before):
         return Verdict.STALE
     if row == current and not current_deleted:
         return Verdict.RAW_ONLY

@@ -144,7 +144,7 @@ DEFECTS = (
     Defect(
         "stale overwrites newer",
         "hub/sync/versions.py",
-        "if older(row, current) and (log or not stale_before):",
+        "if late and (log or not stale_before):",
         "if False:",
         (VERSIONS, DECIDE),
     ),

@@ -503,3 +503,32 @@ def test_two_states_of_a_record_on_one_page_are_one_and_no_history(
     assert rig.living()['"x"'][0] == "three"
     rig.check()
     rig.check_raw()
+
+
+@pytest.mark.parametrize("at", [AT, None], ids=["of the same time", "of no time"])
+def test_two_states_of_a_record_on_two_pages_settle(
+    rig: Rig, upstream: Upstream, tmp_path: Path, at: int | None
+) -> None:
+    """The later page is right, until one of them is shown alone: then that one, which a reading has to say twice."""
+    if at is None:
+        rig.mappings = write_mapping(tmp_path / "timeless", MAPPING.replace("source_updated_at", "due_at"))
+    upstream.size = 1
+    for title in ("one", "two"):
+        upstream.records.append({"id": "x", "at": AT, "title": title, "order": title})
+    assert counts(rig.run())[:4] == (2, 1, 1, 0)
+    for _ in range(3):
+        assert counts(rig.run())[:4] == (2, 0, 0, 2)
+        assert rig.living()['"x"'][0] == "two"
+    upstream.records[1]["title"] = "three"
+    for _ in range(2):
+        rig.run()
+        assert rig.living()['"x"'][0] == "three"
+    told = len(rig.changes())
+    rig.run()
+    assert len(rig.changes()) == told
+    del upstream.records[1]
+    for _ in range(2):
+        rig.run()
+    assert rig.living()['"x"'][0] == "one"
+    rig.check()
+    rig.check_raw()

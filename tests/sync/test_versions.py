@@ -15,7 +15,7 @@ def row(at: int | None, title: str = "a") -> tuple[Any, ...]:
     return tuple(values)
 
 
-NOTHING = {"current_deleted": False, "in_history": False, "log": False, "stale_before": False}
+NOTHING = {"current_deleted": False, "in_history": False, "beside": False, "log": False, "stale_before": False}
 CASES: dict[str, tuple[int | None, str, int | None, dict[str, bool], Verdict]] = {
     # name: at and title of the version, at of the current one (title "a"), what else is known, verdict
     "newer": (2, "b", 1, {}, Verdict.NEWER),
@@ -34,6 +34,11 @@ CASES: dict[str, tuple[int | None, str, int | None, dict[str, bool], Verdict]] =
     "returns changed": (2, "b", 1, {"current_deleted": True}, Verdict.NEWER),
     "returns older": (1, "b", 2, {"current_deleted": True}, Verdict.STALE),
     "state that was there before": (3, "b", 2, {"in_history": True}, Verdict.NEWER),
+    "shown beside one of the same time": (1, "b", 1, {"beside": True}, Verdict.STALE),
+    "shown beside one of no time": (None, "b", None, {"beside": True}, Verdict.STALE),
+    "shown beside one that is gone": (1, "b", 1, {"beside": True, "current_deleted": True}, Verdict.STALE),
+    "shown alone, twice": (1, "b", 1, {"beside": True, "stale_before": True}, Verdict.NEWER),
+    "shown again with a newer time": (2, "b", 1, {"beside": True}, Verdict.NEWER),
     "log repeats": (1, "a", 1, {"log": True, "in_history": True}, Verdict.REPEAT),
     "log repeats an older one": (1, "b", 2, {"log": True, "in_history": True}, Verdict.REPEAT),
     "log repeats what was withdrawn": (
