@@ -23,6 +23,9 @@ _NONE, _END = -62_135_596_800_000, 253_402_300_800_000
 """Of years 1 to 9999: nothing else can be shown as a date."""
 _EPOCH_SCALE = {"epoch_ms": 1, "epoch_s": 1000}
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
+#: Directives that nothing separates, and how many digits each stands for.
+_RUN = re.compile("(?:%[YmdHMSyj]){2,}")
+_DIGITS = {"Y": 4, "j": 3}
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?(?:Z|[+-]\d\d:?\d\d)?")
 
 
@@ -161,12 +164,15 @@ def _epoch(scale: int) -> Callable[[Leaf], int]:
 
 def _text(zone: ZoneInfo, pattern: str, notes: Notes) -> Callable[[Leaf], int]:
     """Times in ISO form, or in a strptime pattern if there is one."""
+    shape = _shape(pattern)
 
     def read(value: Leaf) -> int:
         if not isinstance(value, str):
             raise BadValueError("not a time text")
         if not pattern and not _ISO.fullmatch(value):
             raise BadValueError("not a time in ISO form")
+        if not shape.fullmatch(value):
+            raise BadValueError("not a time")
         try:
             moment = datetime.strptime(value, pattern) if pattern else datetime.fromisoformat(value)  # noqa: DTZ007
         except ValueError:
@@ -179,6 +185,13 @@ def _text(zone: ZoneInfo, pattern: str, notes: Notes) -> Callable[[Leaf], int]:
         return ms
 
     return read
+
+
+def _shape(pattern: str) -> re.Pattern[str]:
+    """What a text must look like to be read by a strptime pattern at all: of `202611191713`, which lacks the seconds of
+    `%Y%m%d%H%M%S`, strptime makes a time, three seconds past 17:01."""
+    runs = (f"[0-9]{{{sum(_DIGITS.get(sign, 2) for sign in run[1::2])}}}" for run in _RUN.findall(pattern))
+    return re.compile(f".*{'.*'.join(runs)}.*", re.DOTALL)
 
 
 def _in_zone(local: datetime, zone: ZoneInfo) -> tuple[int, bool]:

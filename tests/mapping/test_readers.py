@@ -43,6 +43,11 @@ def utc(*parts: int) -> int:
         ("America/Los_Angeles", "iso", "2020-01-01 00:05:00", utc(2020, 1, 1, 8, 5)),
         ("America/Los_Angeles", "%m/%d/%y %H:%M", "1/1/20 0:05", utc(2020, 1, 1, 8, 5)),
         ("America/Los_Angeles", "%m/%d/%y %H:%M", "7/1/20 0:05", utc(2020, 7, 1, 7, 5)),
+        ("Asia/Shanghai", "%Y%m%d%H%M%S", "20261119171327", utc(2026, 11, 19, 9, 13, 27)),
+        ("Asia/Shanghai", "%Y%m%d%H%M%S%f", "20261119171327000", utc(2026, 11, 19, 9, 13, 27)),
+        ("UTC", "%Y%m%dT%H%M%S%z", "20261119T171327+08:00", utc(2026, 11, 19, 9, 13, 27)),
+        ("Asia/Shanghai", "%Y%m%d %H:%M", "20261119 8:05", utc(2026, 11, 19, 0, 5)),
+        ("Asia/Shanghai", "%Y年%m月%d日", "2026年1月5日", utc(2026, 1, 4, 16)),
         ("UTC", "epoch_ms", 1763769600000, 1763769600000),
         ("UTC", "epoch_ms", "1763769600000", 1763769600000),
         ("UTC", "epoch_s", 1763769600, 1763769600000),
@@ -65,6 +70,22 @@ def test_a_time_is_read_in_its_zone_and_form(zone: str, form: str, written: obje
 def test_an_impossible_time_is_an_error(written: object) -> None:
     with pytest.raises(BadValueError):
         Instant("Asia/Shanghai", "iso", Notes()).read(written)
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [
+        ("%Y%m%d%H%M%S", "202611191713"),
+        ("%Y%m%d%H%M%S", "2026111917132"),
+        ("%Y%m%dT%H%M%S%z", "20261119T1713+08:00"),
+        ("%Y%m%d", "2026115"),
+        ("%Y%m%d %H:%M:%S", "2026115 17:13:27"),
+    ],
+)
+def test_a_time_without_separators_that_lacks_digits_is_an_error(form: str, written: str) -> None:
+    """strptime shares out what is there: of 17:13 it makes three seconds past 17:01."""
+    with pytest.raises(BadValueError):
+        Instant("Asia/Shanghai", form, Notes()).read(written)
 
 
 @pytest.mark.parametrize("written", ["x", 1.5, True, "1763769600000.0"])
