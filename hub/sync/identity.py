@@ -63,7 +63,7 @@ class HeadReader:
             raise NoIdentityError("not JSON") from None
         if self._only is not None:
             part = self._only(record)
-            native_id = _ENCODE(part) if part.__class__ is str and part else self._native_id([part])
+            native_id = _ENCODE(part) if part.__class__ is str and part.strip() else self._native_id([part])
         else:
             native_id = self._native_id([get(record) for get in self._ids])
         if self._operation is None:
@@ -73,7 +73,8 @@ class HeadReader:
 
     def _native_id(self, parts: list[Leaf]) -> bytes:
         for part in parts:
-            if part is None or part == "" or isinstance(part, bool | float):
+            # Of blanks alone is what a column of fixed width pads an empty id to, and each such row would pass for the last.
+            if part is None or isinstance(part, bool | float) or (isinstance(part, str) and not part.strip()):
                 raise NoIdentityError(f"no native id at {', '.join(self.paths)}")
         return _ENCODE(parts[0] if len(parts) == 1 else parts)
 

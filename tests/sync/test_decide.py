@@ -439,6 +439,19 @@ def test_two_step_row_that_changes_without_its_detail_is_asked_for_once(rig: Rig
     assert upstream.detailed == 2
 
 
+@pytest.mark.parametrize("native_id", ["id", ("id", "title")])
+def test_rows_whose_id_is_blank_are_not_one_record(
+    rig: Rig, upstream: Upstream, native_id: str | tuple[str, ...]
+) -> None:
+    """A column of fixed width pads an empty id; each row took the place of the one before."""
+    rig.shape(native_id=native_id)
+    for title in ("one", "two"):
+        upstream.records.append({"id": "    ", "at": AT, "title": title})
+    upstream.put("a", AT)
+    assert counts(rig.run())[:5] == (3, 1, 0, 0, 2)
+    rig.check()
+
+
 class Desks(Upstream):
     """A list that shows a record once for each desk that has it; `desk` is in no detail."""
 
