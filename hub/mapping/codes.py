@@ -155,8 +155,10 @@ def _day(text: str | None, path: Path, line: int) -> date | None:
     if not text or not text.strip():
         return None
     try:
-        # A spreadsheet saves 2026/1/5.
+        # A spreadsheet saves 2026/1/5, another one 1/5/26, which nobody can tell from 26/1/5.
         parts = text.strip().replace("/", "-").split("-")
+        if len(parts) == 3 and len(parts[0]) != 4:
+            raise ValueError("no year")
         return date(*map(int, parts)) if len(parts) == 3 else date.fromisoformat(text.strip())
     except ValueError as error:
         raise MappingError("code table {path}, line {line}: not a date", path=path.name, line=line) from error

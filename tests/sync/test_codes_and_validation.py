@@ -148,6 +148,7 @@ MISTAKES = {
     "codes/worded.csv": ("source_code,hub_code,title\n1,pending,a\n2,opened,b", "3: code table worded.csv, line 3: opened"),
     "codes/twice.csv": ("source_code,hub_code,title\n1,pending,a\n1,closed,b", "3: code table twice.csv, line 3: code 1"),
     "codes/dated.csv": ("source_code,hub_code,title,valid_from\n1,pending,a,soon", "2: code table dated.csv, line 2: not a"),
+    "codes/brief.csv": ("source_code,hub_code,title,valid_from\n1,pending,a,1/5/26", "2: code table brief.csv, line 2: not a"),
     "codes/unlike.csv": ("source_code,hub_code,title\n1,pending,a\n2,pend\ring,b", "3: code table unlike.csv, line 3: not CSV"),
     "codes/headless.csv": ("1,pending,a\n", " code table headless.csv has no column source_code"),
 }  # fmt: skip
