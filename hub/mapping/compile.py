@@ -28,6 +28,7 @@ from hub.mapping.transforms import (
     subject_reader,
     text_of,
     titles_reader,
+    word_of,
 )
 from hub.mapping.values import Leaf
 
@@ -151,10 +152,10 @@ class Compiler(Expressions):
         self._add(_SUBJECT, specs, subject_reader(frozenset(spec.person), self.notes))
 
     def _flag(self, flag: Flag, spec: FlagSpec) -> None:
-        true = frozenset(spec.true)
+        true = frozenset(map(word_of, spec.true))
 
         def check(value: Leaf) -> None:
-            if text_of(value) in true:
+            if word_of(value) in true:
                 self.notes.flags.append(flag)
 
         # False equals every zero.

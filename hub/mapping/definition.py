@@ -91,7 +91,8 @@ class FieldSpec(_Spec):
 
 class FlagSpec(FieldSpec):
     true: tuple[str, ...] = Field(
-        ("true", "1", "是", "Y"), description="Values that set the flag; numbers and booleans as JSON text."
+        ("true", "1", "是", "Y"),
+        description="Values that set the flag; numbers and booleans as JSON text, outer blanks and capitals left aside.",
     )
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "subject_reader",
     "text_of",
     "titles_reader",
+    "word_of",
 ]
 
 Coded = tuple[str | None, str | None, str | None]
@@ -50,6 +51,11 @@ def text_of(value: Leaf) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def word_of(value: Leaf) -> str:
+    """A word as it is compared: one system writes `D`, a column of fixed width pads it, and both mean `d`."""
+    return (text_of(value) or "").strip().casefold()
 
 
 def amount_reader(unit: str, notes: Notes) -> Callable[[Leaf], int | None]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hub.mapping.record import Tree
-from hub.mapping.transforms import text_of
+from hub.mapping.transforms import word_of
 from hub.mapping.values import Leaf
 
 __all__ = ["Head", "HeadReader", "NoIdentityError"]
@@ -38,7 +38,7 @@ class HeadReader:
         deletes: tuple[str, ...],
         cursor: str | None,
     ) -> None:
-        self._deletes = frozenset(map(_word, deletes)) if operation else frozenset()
+        self._deletes = frozenset(map(word_of, deletes)) if operation else frozenset()
         tree = Tree()
         for path in id_paths:
             tree.add(path)
@@ -68,7 +68,7 @@ class HeadReader:
             native_id = self._native_id([get(record) for get in self._ids])
         if self._operation is None:
             return Head(native_id.decode(), False, None)
-        withdrawn = _word(self._operation(record)) in self._deletes
+        withdrawn = word_of(self._operation(record)) in self._deletes
         return Head(native_id.decode(), withdrawn, self._cursor(record) if self._cursor else None)
 
     def _native_id(self, parts: list[Leaf]) -> bytes:
@@ -77,11 +77,6 @@ class HeadReader:
             if part is None or isinstance(part, bool | float) or (isinstance(part, str) and not part.strip()):
                 raise NoIdentityError(f"no native id at {', '.join(self.paths)}")
         return _ENCODE(parts[0] if len(parts) == 1 else parts)
-
-
-def _word(leaf: Leaf) -> str:
-    """An operation as it is compared: one system writes `D`, a column of fixed width pads it, and both mean `d`."""
-    return (text_of(leaf) or "").strip().casefold()
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], Leaf]:

@@ -205,6 +205,17 @@ def test_what_is_no_record_is_refused(mapper: Mapper, raw: bytes) -> None:
         mapper.map(raw)
 
 
+@pytest.mark.parametrize("value", ["1", "1 ", " 是", "Y", "y", "TRUE", 1, True], ids=repr)
+def test_a_flag_is_set_however_its_word_is_written(mapper: Mapper, value: object) -> None:
+    """A column of fixed width pads it, a spreadsheet writes TRUE: neither may hide that a matter is urgent."""
+    assert "urgent" in row(mapper, urgent=value)["flags"]
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "0", "否", "N", "FALSE", 0, False], ids=repr)
+def test_a_flag_is_not_set_by_other_words(mapper: Mapper, value: object) -> None:
+    assert row(mapper, urgent=value)["flags"] is None
+
+
 def test_nul_is_replaced_and_flagged(mapper: Mapper) -> None:
     got = row(mapper, name="a\0b", caller="c\0d")
     assert got["title"] == "a\ufffdb"
