@@ -8,6 +8,7 @@ from hub.mapping.definition import FieldSpec, MappingFile
 from hub.mapping.generated import Scope, access
 from hub.mapping.instants import Instant
 from hub.mapping.record import Tree
+from hub.mapping.transforms import text_of
 from hub.mapping.values import BadValueError, Leaf, Notes
 
 __all__ = ["Expressions"]
@@ -70,7 +71,7 @@ class Expressions:
             value: Leaf = next((leaf for leaf in leaves if leaf is not None and leaf != ""), constant)
             if transform is not None:
                 value = transform(value)
-            return value[:cut] if cut and isinstance(value, str) else value
+            return (text_of(value) or "")[:cut] if cut else value
 
         return chosen
 

@@ -205,6 +205,12 @@ def test_what_is_no_record_is_refused(mapper: Mapper, raw: bytes) -> None:
         mapper.map(raw)
 
 
+@pytest.mark.parametrize("code", ["330702001001007", 330702001001007])
+def test_a_number_is_cut_like_its_text(tmp_path: Path, code: object) -> None:
+    text = MAPPING.replace("[fields]", '[fields]\nunit_code = { path = "code", cut = 9 }', 1)
+    assert row(mappings(tmp_path, text).get("events").mapper(), code=code)["unit_code"] == "330702001"
+
+
 @pytest.mark.parametrize("value", ["1", "1 ", " 是", "Y", "y", "TRUE", 1, True], ids=repr)
 def test_a_flag_is_set_however_its_word_is_written(mapper: Mapper, value: object) -> None:
     """A column of fixed width pads it, a spreadsheet writes TRUE: neither may hide that a matter is urgent."""
