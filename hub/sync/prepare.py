@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from hub.errors import UnreadablePageError
 from hub.mapping.mapping import Mapped, Mapper, UnmappableError
 from hub.mapping.values import BadValueError
+from hub.source.document import PARSE_ERRORS, leaf_reader
 from hub.source.rows import TextRows
 from hub.source.stream import Page
 from hub.store.known import Known, known
@@ -76,6 +78,7 @@ class Preparer:
     def __init__(self, store: Store, job: StreamJob, watched: Set[int] = frozenset()) -> None:
         self._store, self._job, self._watched = store, job, watched
         self._cursor = job.cursor_reader()
+        self._cursor_leaf = leaf_reader(job.stream.cursor.path) if job.stream.cursor else lambda flat: None
         self._heads: dict[str, HeadReader] = {}
         self._mappers: dict[tuple[str, str], Mapper] = {}
 
@@ -128,6 +131,14 @@ class Preparer:
             return self._cursor(head.changed)
         except BadValueError:
             return None
+
+    def is_older(self, flat: bytes, other: bytes) -> bool:
+        """Whether the source changed the first of two records before the second, as far as both say."""
+        try:
+            one, two = (self._cursor(self._cursor_leaf(record)) for record in (flat, other))
+        except (*PARSE_ERRORS, ValueError, UnreadablePageError):
+            return False
+        return one is not None and two is not None and one < two
 
     def map(self, page: Page, records: Sequence[Record]) -> None:
         """Put the mapped form of each record, or why it has none, and the codes nobody knows beside it."""

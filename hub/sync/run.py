@@ -347,6 +347,10 @@ class StreamRun:
                 elif full.head.native_id != native_id:
                     record.problem = f"{ITS_DETAIL} is of another record"
                 else:
+                    found = prepared.stored.get(native_id)
+                    if preparer.is_older(full.flat, record.flat) and (found is None or found.list_hash is not None):
+                        # Of a cache or a replica that lags: it is asked for once more, not taken for what was listed.
+                        record.listed = None
                     record.raw, record.flat, record.raw_hash = full.raw, full.flat, full.raw_hash
         preparer.map(prepared.page, [record for record, _ in wanted if not record.problem])
 

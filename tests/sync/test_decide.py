@@ -428,15 +428,16 @@ def test_two_step_source_is_asked_for_details_only_of_what_changed(rig: Rig, ups
     assert upstream.detailed == 4
 
 
-def test_two_step_row_that_changes_without_its_detail_is_asked_for_once(rig: Rig, upstream: Upstream) -> None:
+def test_two_step_row_that_changes_without_its_detail_is_asked_for_twice(rig: Rig, upstream: Upstream) -> None:
+    """Twice, because a cache may have answered the first time; no more, because the list may always be ahead."""
     rig.shape(two_step=True)
     upstream.details = True
     upstream.put("a", AT, raw=b'{"id": "a", "at": %d, "title": "t"}' % AT)
     rig.run()
     upstream.records[0]["at"] = AT + 1000
-    assert counts(rig.run()) == (1, 0, 0, 1, 0, 0, 0)
-    rig.run()
-    assert upstream.detailed == 2
+    for _ in range(4):
+        assert counts(rig.run()) == (1, 0, 0, 1, 0, 0, 0)
+    assert upstream.detailed == 3
 
 
 @pytest.mark.parametrize("native_id", ["id", ("id", "title")])

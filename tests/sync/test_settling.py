@@ -330,6 +330,20 @@ def test_a_list_row_in_quarantine_is_not_taken_for_its_record(rig: Rig, tmp_path
     assert len(list_quarantine(rig.store)) == 1
 
 
+def test_a_detail_from_before_its_list_row_is_asked_for_once_more(rig: Rig) -> None:
+    """A cache gives it as it was; the list row, known from then on, would vouch for it for good."""
+    rig.shape(two_step=True)
+    rig.transport = upstream = Detailed(details=True)
+    upstream.answer = upstream.bytes_of(upstream.put("x", START - HOUR, "as it was"))
+    rig.run()
+    upstream.put("x", START - HOUR + 1, "as it is")
+    rig.run()
+    assert rig.living() == {'"x"': ("as it was", START - HOUR)}
+    upstream.answer = None
+    rig.run()
+    assert rig.living() == {'"x"': ("as it is", START - HOUR + 1)}
+
+
 def test_a_replay_that_stumbles_is_no_success_in_the_run_book(
     rig: Rig, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
