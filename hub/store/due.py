@@ -21,6 +21,10 @@ __all__ = [
 FULL_REFRESH = "full refresh"
 
 
+#: Taken by a clock so far ahead, a slot was taken by a wrong one; two planners' clocks may differ by less.
+_AHEAD_MS = 300_000
+
+
 class DueRow(NamedTuple):
     """`rule` is the schedule and its zone as written; `next_due_at` is epoch ms."""
 
@@ -59,7 +63,7 @@ def take_due(
     hand_over: Callable[[Transaction, list[DueRow]], None] | None = None,
 ) -> list[DueRow]:
     """Take every slot that is due, the longest overdue first, and move each on to its `following` instant, in one
-    transaction.
+    transaction. What was last taken in times to come is due: its next slot may lie years behind the right one.
 
     Two planners never get the same slot: what one holds, the other passes over. `hand_over` may store the work in
     that same transaction, so that a planner that dies has either done both or nothing.
@@ -67,7 +71,8 @@ def take_due(
     with store.write() as transaction:
         skip = " FOR UPDATE SKIP LOCKED" if transaction.dialect == "postgresql" else ""
         found = transaction.all(
-            f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? ORDER BY next_due_at{skip}", (now,)
+            f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? OR planned_at > ? ORDER BY next_due_at{skip}",
+            (now, now + _AHEAD_MS),
         )
         rows = [DueRow(*row) for row in found]
         transaction.run_many(

@@ -111,6 +111,15 @@ def test_missed_slots_are_one_run(store: Store) -> None:
     assert taken(store, NOW + timedelta(hours=9)) == []
 
 
+def test_a_clock_that_was_ahead_holds_up_no_stream(store: Store) -> None:
+    """A machine that boots in 2028 and learns the time later: until 2028 nothing of it would be read."""
+    register(store, wanted("a"), "UTC", NOW)
+    assert taken(store, NOW + timedelta(days=365)) == ["a/records"]
+    assert taken(store, NOW + timedelta(minutes=1)) == ["a/records"]
+    assert taken(store, NOW) == [], "another planner's clock, a little behind"
+    assert taken(store, NOW + timedelta(minutes=12)) == ["a/records"]
+
+
 def test_longest_overdue_goes_first(store: Store) -> None:
     register(store, wanted("late"), "UTC", NOW)
     register(store, [*wanted("late"), *wanted("later")], "UTC", NOW + timedelta(seconds=5))
