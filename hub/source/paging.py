@@ -2,6 +2,7 @@
 circles."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,10 @@ __all__ = [
 Ends = Literal["short", "empty"]
 """What the last page looks like: shorter than asked for, or empty. "empty" costs a request and is safe where a source
 cuts page sizes without saying so. Where the envelope has a total, a page that is short of it is never the last one."""
+
+#: A target may hold commas, and so may a title: `<…?fields=id,name>; title="a, b"; rel="next"`.
+_LINK = re.compile(r'<([^>]*)>((?:"[^"]*"|[^",])*)')
+_RELATIONS = re.compile(r';\s*rel\s*=\s*("[^"]*"|[^\s;]+)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,9 +329,9 @@ def _circling(position: Position, key: str, value: str | int) -> Position:
 
 
 def _link_header(text: str) -> str | None:
-    """The target with rel=next of a Link header (RFC 8288)."""
-    for part in text.split(","):
-        target, _, attributes = part.strip().partition(">")
-        if target.startswith("<") and any(one.strip().replace('"', "") == "rel=next" for one in attributes.split(";")):
-            return target[1:]
+    """The target of a Link header (RFC 8288) that has next among its relations."""
+    for target, attributes in _LINK.findall(text):
+        relations = _RELATIONS.search(attributes)
+        if relations and "next" in relations[1].strip("\"'").lower().split():
+            return str(target)
     return None

@@ -325,6 +325,24 @@ def test_link_headers() -> None:
         NextLink().after(position, Turned(answer(), url=URL, links=links))
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        '<https://a.example/v1?fields=id,name&page=2>; rel="next"',
+        '<https://a.example/v1?page=1>; rel="prev",<https://a.example/v1?fields=id,name&page=2>;rel=next',
+        '<https://a.example/v1?page=9>; rel="last"; title="9, the end",'
+        ' <https://a.example/v1?fields=id,name&page=2>; title="2, not 9"; rel="next"',
+        '<https://a.example/v1?fields=id,name&page=2>; rel="next last"',
+        '<https://a.example/v1?fields=id,name&page=2>; REL = "Next"',
+    ],
+)
+def test_a_link_header_is_read_however_it_is_written(links: str) -> None:
+    """A next page that is not recognised ends the reading, and what lies behind it is taken for withdrawn."""
+    position = NextLink().after({}, Turned(answer(), url=URL, links=links))
+    assert position is not None
+    assert position["url"] == "https://a.example/v1?fields=id%2Cname&page=2"
+
+
 def test_a_link_that_is_no_text() -> None:
     with pytest.raises(EnvelopeError, match="no text"):
         NextLink(path="next").after({}, Turned(answer(next=5), url=URL))
