@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit
 
 from hub.errors import EnvelopeError
 from hub.source.envelope import Split
@@ -225,9 +225,9 @@ class NextLink(_NeverRepeats):
                 host=target.hostname or "-",
                 remedy="nothing is followed off the source's own host",
             )
-        query = urlencode(
-            [pair for pair in parse_qsl(target.query, keep_blank_values=True) if pair[0] not in self.drop]
-        )
+        # As the source wrote it: what it escapes need not be UTF-8.
+        pairs = target.query.split("&")
+        query = "&".join(pair for pair in pairs if unquote_plus(pair.partition("=")[0]) not in self.drop)
         return counted | _circling(position, "url", target._replace(query=query, fragment="").geturl())
 
 

@@ -298,6 +298,10 @@ URL = "https://a.example/v1/list?page=1"
         ("https://a.example/v1/list?page=2&key=s", "https://a.example/v1/list?page=2"),
         ("?page=2", "https://a.example/v1/list?page=2"),
         ("/v1/other#x", "https://a.example/v1/other"),
+        (
+            "?town=%B3%C7%B6%AB&page=2&k%65y=s&fields=a,b",
+            "https://a.example/v1/list?town=%B3%C7%B6%AB&page=2&fields=a,b",
+        ),
     ],
 )
 def test_links_on_the_same_host_are_followed(link: str, expected: str) -> None:
@@ -340,7 +344,7 @@ def test_a_link_header_is_read_however_it_is_written(links: str) -> None:
     """A next page that is not recognised ends the reading, and what lies behind it is taken for withdrawn."""
     position = NextLink().after({}, Turned(answer(), url=URL, links=links))
     assert position is not None
-    assert position["url"] == "https://a.example/v1?fields=id%2Cname&page=2"
+    assert position["url"] == "https://a.example/v1?fields=id,name&page=2"
 
 
 def test_a_link_that_is_no_text() -> None:
