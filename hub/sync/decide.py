@@ -43,6 +43,7 @@ class Decider:
         with store.read() as transaction:
             self._doubted = set() if job.stream.log else doubted(transaction, job.key, job.stream.name)
             waiting = known(transaction, job.key, job.stream.name, sorted(self._waiting)) if self._waiting else {}
+        self._confirmed = set[int]()
         self._watched = self._doubted.union(found.key for found in waiting.values())
         self.preparer = self.another_preparer()
 
@@ -62,6 +63,7 @@ class Decider:
             looked_at = self._skip_unchanged(draft, prepared)
             if looked_at:
                 self._look(draft, prepared, looked_at)
+        self._confirmed |= draft.confirmed
         return self._page_write(draft, prepared.page, now, prepared.digest)
 
     def _skip_unchanged(self, draft: Draft, prepared: Prepared) -> list[tuple[int, Record]]:
@@ -207,7 +209,10 @@ class Decider:
             return
         draft.counts.unchanged += 1
         if verdict is Verdict.STALE:
-            draft.keep_stale(record, current, mapped.people, mapped.row[UPDATED_AT])
+            # What is kept already and comes behind the current version is as refuted as it was.
+            behind = key in draft.confirmed or key in self._confirmed
+            if not (behind and (version in stale or version in history)):
+                draft.keep_stale(record, current, mapped.people, mapped.row[UPDATED_AT])
             draft.counts.stale += 1
             if key is not None and not self._job.stream.log:
                 # A later page of this reading may show the current version beside it.
@@ -298,8 +303,10 @@ class Decider:
     def _replace(self, draft: Draft, record: Record, current: Current, mapped: Mapped) -> None:
         fields = changed_fields(current.row, mapped.row)
         op = "restore" if current.deletion is not None else "update"
-        if current.stored is not None and current.stored.key in self._doubted:
-            draft.confirmed.add(current.stored.key)
+        if current.stored is not None:
+            self._confirmed.add(current.stored.key)
+            if current.stored.key in self._doubted:
+                draft.confirmed.add(current.stored.key)
         self._archive(draft, current)
         current.row, current.deletion = mapped.row, None
         current.fields += fields

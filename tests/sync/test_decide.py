@@ -111,6 +111,20 @@ def test_older_version_not_in_a_row_is_no_correction(rig: Rig, upstream: Upstrea
     rig.check()
 
 
+@pytest.mark.parametrize("size", [1, 2], ids=["each on its page", "two on one"])
+def test_an_older_version_before_and_behind_the_newer_one_never_becomes_current(
+    rig: Rig, upstream: Upstream, size: int
+) -> None:
+    upstream.size, upstream.filtered = size, "page"
+    for order, (at, title) in enumerate([(AT, "old"), (AT + 1000, "new"), (AT, "old")]):
+        upstream.records.append({"id": "a", "at": at, "title": title, "order": str(order), "page": AT})
+    for _ in range(5):
+        rig.run()
+        assert rig.living() == {'"a"': ("new", AT + 1000)}
+    assert len(rig.changes()) == 2
+    rig.check()
+
+
 @pytest.mark.parametrize("size", [3, 1], ids=["on one page", "on two"])
 @pytest.mark.parametrize("order", ["new first", "old first"])
 def test_source_that_shows_two_versions_side_by_side_keeps_the_newer(
