@@ -39,7 +39,8 @@ _COLUMNS = "source, stream, partition, rule, next_due_at"
 
 
 def put_schedules(store: Store, wanted: Sequence[DueRow]) -> None:
-    """Make the table hold exactly these streams; where the rule is the same, the next-due time stays."""
+    """Make the table hold exactly these streams; where the rule is the same, the next-due time stays, unless the stream was
+    never due and now would be sooner: then a clock was ahead."""
     with store.write() as transaction:
         known = {row[:3] for row in transaction.all("SELECT source, stream, partition FROM schedule")}
         gone = known - {row[:3] for row in wanted}
@@ -49,7 +50,8 @@ def put_schedules(store: Store, wanted: Sequence[DueRow]) -> None:
         transaction.run_many(
             f"INSERT INTO schedule ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (source, stream, partition) DO UPDATE"
-            " SET next_due_at = CASE WHEN schedule.rule = excluded.rule THEN schedule.next_due_at"
+            " SET next_due_at = CASE WHEN schedule.rule = excluded.rule AND (schedule.planned_at IS NOT NULL"
+            " OR schedule.next_due_at < excluded.next_due_at) THEN schedule.next_due_at"
             " ELSE excluded.next_due_at END,"
             " rule = excluded.rule",
             wanted,

@@ -120,6 +120,16 @@ def test_a_clock_that_was_ahead_holds_up_no_stream(store: Store) -> None:
     assert taken(store, NOW + timedelta(minutes=12)) == ["a/records"]
 
 
+def test_a_clock_that_was_ahead_puts_off_no_first_slot_for_good(store: Store) -> None:
+    nightly = [Planned("a", "records", "", "0 2 * * *", waits=True)]
+    for ahead in (timedelta(days=365), timedelta(0), timedelta(hours=2)):
+        register(store, nightly, "Asia/Shanghai", NOW + ahead)
+    assert taken(store, NOW + timedelta(hours=9)) == []
+    assert taken(store, NOW + timedelta(hours=10, minutes=1)) == ["a/records"]
+    register(store, nightly, "Asia/Shanghai", NOW + timedelta(hours=10, minutes=2))
+    assert taken(store, NOW + timedelta(hours=11)) == []
+
+
 def test_longest_overdue_goes_first(store: Store) -> None:
     register(store, wanted("late"), "UTC", NOW)
     register(store, [*wanted("late"), *wanted("later")], "UTC", NOW + timedelta(seconds=5))
