@@ -146,7 +146,9 @@ class PeopleSpec(_Spec):
 class EachSpec(_Spec):
     """Steps, attachments, references or parties: one for each element of a list (`each`), or exactly one without it."""
 
-    each: str | None = None
+    each: str | None = Field(
+        None, description="Path of a list; an object in its place is its only element, as XML writes a list of one."
+    )
     split: str | None = Field(None, description="Each part of a text instead of each element of a list.")
     nature: FieldSpec | None = Field(None, description="Of parties: path that tells organisations from people.")
     organization: tuple[str, ...] = Field(

@@ -151,6 +151,8 @@ def _elements(shared: Expressions, each: str | None, separator: str | None, opti
             return ()
         if separator:
             return [part.strip() for part in str(found).split(separator) if part.strip()]
+        if isinstance(found, msgspec.Struct):
+            return (found,)  # XML does not tell a list of one from its element, nor does JSON that was made of it
         if not isinstance(found, list):
             raise BadValueError("a list was expected")
         return found

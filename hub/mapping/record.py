@@ -32,14 +32,15 @@ class Tree:
         return node
 
     def annotation(self) -> Any:
-        """The msgspec type: Leaf, a nested struct or a list, each also null. MappingError if it is to be two of them."""
+        """The msgspec type: Leaf, a nested struct or a list (or its only element), each also null. MappingError if it is to be two
+        of them."""
         if self.leaf and self.children:
             raise MappingError(
                 "the object with {key} in it is used as a value too", key=next(iter(self.children)),
                 remedy="name the value inside it",
             )  # fmt: skip
         inner: Any = self.record_struct() if self.children else Leaf
-        return list[inner] | Leaf if self.each else inner | None
+        return list[inner] | inner | Leaf if self.each else inner | None
 
     def record_struct(self) -> type[msgspec.Struct]:
         names = {f"f{number}": name for number, name in enumerate(self.children)}

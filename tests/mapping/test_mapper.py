@@ -155,6 +155,11 @@ def test_every_part_of_a_mapping(mapper: Mapper) -> None:
     assert incident(got).steps[0].status == "pending"
 
 
+def test_an_object_in_place_of_a_list_is_its_only_element(mapper: Mapper) -> None:
+    step = {"time": "2026-05-01 07:00:00", "node": "处置"}
+    assert row(mapper, steps=step)["steps"] == row(mapper, steps=[step])["steps"] is not None
+
+
 def test_a_natural_person_is_not_in_the_row(mapper: Mapper) -> None:
     got = row(mapper, subject={"name": "测试丁", "code": "x", "kind": "1"}, name="对测试丁的检查")
     assert (got["subject_kind"], got["subject_name"], got["subject_code"]) == ("person", None, None)
