@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -92,12 +92,14 @@ class StoredTokens:
 
 
 class StoredFiles:
-    """`hub.source.FileLedger` on the store: which dropped files of a source are done with, by content."""
+    """`hub.source.FileLedger` on the store: which dropped files of a source are done with, by content. `key` tells what the
+    store calls the source."""
 
-    def __init__(self, store: Store, source: str) -> None:
-        self._store, self._source = store, source
+    def __init__(self, store: Store, key: Callable[[], str]) -> None:
+        self._store, self._key = store, key
 
     def seen(self, sha256: str) -> bool:
+        source = self._key()
         with self._store.read() as transaction:
-            row = transaction.one("SELECT 1 FROM dropped_file WHERE source = ? AND sha256 = ?", (self._source, sha256))
+            row = transaction.one("SELECT 1 FROM dropped_file WHERE source = ? AND sha256 = ?", (source, sha256))
         return row is not None

@@ -106,7 +106,7 @@ class Alarms:
         context = SourceContext(
             source="alarms",
             tokens=StoredTokens(self._hub.store, self._hub.owner),
-            files=StoredFiles(self._hub.store, ""),
+            files=StoredFiles(self._hub.store, str),
             http=http,
             deadline_s=_DEADLINE_S,
             max_bytes=_LONGEST_ANSWER,

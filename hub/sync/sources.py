@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -201,22 +201,24 @@ class Hub:
         return failed
 
     def _context(self, name: str, settings: SourceSettings) -> SourceContext:
+        # Not before it is needed: whoever only opens a source would take a store that is away for a fault of the source.
+        key = cache(partial(self.key, name))
         return SourceContext(
             source=name,
             tokens=StoredTokens(self.store, self.owner),
-            files=StoredFiles(self.store, self.key(name)),
+            files=StoredFiles(self.store, key),
             http=settings.http(),
             acquire=self.budgets.acquirer(settings.rate),
-            known=partial(self._known, self.key(name)),
+            known=partial(self._known, key),
             deadline_s=settings.request_deadline.total_seconds(),
             max_bytes=settings.max_bytes,
             base_folder=self.settings.folder,
         )
 
-    def _known(self, key: str, stream: Stream, digest: bytes) -> KnownText | None:
+    def _known(self, key: Callable[[], str], stream: Stream, digest: bytes) -> KnownText | None:
         """Nothing is known where the store cannot be asked: that is no trouble of the source, and the run meets it by itself."""
         try:
-            return known_text(self.store, key, stream, digest)
+            return known_text(self.store, key(), stream, digest)
         except HubError:
             return None
 

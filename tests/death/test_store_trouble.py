@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event
 
 from hub.errors import Outcome
+from hub.schedule.serve import planned_streams
 from hub.store.store import Transaction
 from hub.testing.comparison import assert_store_equals_truth
 from hub.testing.project import HubProject, hub_project
@@ -100,3 +101,13 @@ def test_postgresql_stopped_under_a_run_and_started_again(
             repaired(project, town)
     finally:
         server.cleanup()
+
+
+def test_a_store_that_is_away_while_the_hub_starts_takes_no_stream_out_of_the_schedule(
+    town: Sandbox, tmp_path: Path
+) -> None:
+    with hub_project(tmp_path, town) as project:
+        planned = planned_streams(project.hub)
+        assert planned != []
+        project.restart(HUB_STORE__URL="postgresql://hub@127.0.0.1:1/hub")
+        assert planned_streams(project.hub) == planned

@@ -33,7 +33,7 @@ def read(
         return httpx.Response(200, text=json.dumps({"total": total, "rows": rows}))
 
     context = SourceContext(
-        source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, rig.key),
+        source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, lambda: rig.key),
         transport=httpx.MockTransport(answer), base_folder=folder,
     )  # fmt: skip
     rig.transport = RestTransport("http://upstream", context)

@@ -67,7 +67,7 @@ def over_http(rig: Rig, folder: Path, answer: Callable[[httpx.Request], httpx.Re
     return RestTransport(
         "http://upstream",
         SourceContext(
-            source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, rig.key),
+            source=rig.source, tokens=StoredTokens(rig.store, rig.owner), files=StoredFiles(rig.store, lambda: rig.key),
             transport=httpx.MockTransport(answer), known=partial(known_text, rig.store, rig.key), base_folder=folder,
         ),
     )  # fmt: skip

@@ -38,7 +38,7 @@ def rig(rig: Rig, tmp_path: Path) -> Rig:
     context = SourceContext(
         source=rig.source,
         tokens=StoredTokens(rig.store, "one"),
-        files=StoredFiles(rig.store, rig.key),
+        files=StoredFiles(rig.store, lambda: rig.key),
         base_folder=tmp_path,
     )
     rig.transport = FileTransport("drop", KINDS, context, settle_s=0)
