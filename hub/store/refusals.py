@@ -7,6 +7,10 @@ from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableErro
 __all__ = ["ConflictError", "translated"]
 
 
+#: A statement was cancelled, a lock was not had in time, or two transactions waited for each other.
+_WAITED = ("57014", "55P03", "40P01")
+
+
 class ConflictError(StoreError):
     """Another writer touched the same rows between reading and writing; the page is prepared once more."""
 
@@ -14,6 +18,10 @@ class ConflictError(StoreError):
 def translated(error: DBAPIError) -> HubError:
     """What the database said, without statement or parameters: those may hold records."""
     reason = str(error.orig).splitlines()[0][:200] if error.orig else type(error).__name__
+    code = getattr(error.orig, "sqlstate", None) or ""
+    if code.startswith("22"):
+        # PostgreSQL quotes the value that it cannot use.
+        reason = type(error.orig).__name__
     if isinstance(error, IntegrityError):
         return ConflictError("the store refused a row that another writer had just stored")
     if _kept_out(error, reason):
@@ -24,16 +32,26 @@ def translated(error: DBAPIError) -> HubError:
         isinstance(error, OperationalError) and ("locked" in reason or "connect" in reason or "resolve" in reason)
     ):
         return UnavailableError("the store cannot be reached: {reason}", reason=reason, remedy="run the command again")
+    if code in _WAITED:
+        return UnavailableError(
+            "the store did not get to it: {reason}", reason=reason,
+            remedy="run the command again; if that is said often, look at statement_timeout and lock_timeout of the hub's role",
+        )  # fmt: skip
     if "disk I/O" in reason:
         return StoreError(
             "the store's disk fails: {reason}", reason=reason,
             remedy="look for a spent quota, a size limit or a broken disk (dmesg); the next run goes on by itself",
         )  # fmt: skip
-    if "disk is full" in reason or getattr(error.orig, "sqlstate", None) == "53100":
+    if "disk is full" in reason or code == "53100":
         return StoreError(
             "the store has no room left: {reason}", reason=reason, remedy="make room on its disk; the next run goes on by itself"
         )  # fmt: skip
-    if getattr(error.orig, "sqlstate", None) == "25006":
+    if code.startswith("53"):
+        return StoreError(
+            "the store's server is at a limit: {reason}", reason=reason,
+            remedy="raise it, for instance with ALTER ROLE … SET; the next run goes on by itself",
+        )  # fmt: skip
+    if code == "25006":
         return StoreError(
             "the store's PostgreSQL takes no writes: {reason}", reason=reason, remedy="hub validate says why"
         )
@@ -41,7 +59,7 @@ def translated(error: DBAPIError) -> HubError:
         return StoreError(
             "the store cannot be written to: {reason}", reason=reason, remedy="check owner and rights of its file and folder"
         )  # fmt: skip
-    if getattr(error.orig, "sqlstate", None) == "42501":
+    if code == "42501":
         return StoreError(
             "the store's database role lacks rights: {reason}", reason=reason, remedy="hub validate says which GRANT it needs"
         )  # fmt: skip

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from hub.errors import HubError, MisconfiguredError, UnavailableError
+from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
 from hub.store import Store
+from hub.store.migrate import upgrade
 from hub.store.refusals import translated
 
 _AT = 'connection failed: connection to server at "127.0.0.1", port 5432 failed: '
@@ -48,3 +49,39 @@ def test_a_disk_that_fails_is_no_reason_to_restore_a_backup() -> None:
     assert isinstance(error, DBAPIError)
     assert "quota" in str(translated(error))
     assert "backup" not in str(translated(error))
+
+
+@pytest.mark.parametrize(
+    ("limit", "statement", "kind", "remedy"),
+    [
+        ("statement_timeout=100", "SELECT pg_sleep(60)", UnavailableError, "statement_timeout"),
+        ("lock_timeout=100", "UPDATE counter SET value = value", UnavailableError, "lock_timeout"),
+        ("default_transaction_read_only=on", "UPDATE counter SET value = value", StoreError, "primary server"),
+        (
+            "work_mem=64 -c temp_file_limit=64", "SELECT count(*) FROM (SELECT generate_series(1, 300000) ORDER BY 1 DESC) AS long",
+            StoreError, "ALTER ROLE",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_role_is_not_granted_is_no_reason_to_restore_a_backup(
+    postgres_url: str, limit: str, statement: str, kind: type[HubError], remedy: str
+) -> None:
+    store = Store(postgres_url)
+    upgrade(store)
+    limited = Store(f"{postgres_url}&options=-c%20{limit.replace(' ', '%20').replace('=', '%3D')}")
+    with store.write() as other, pytest.raises(kind) as caught:
+        other.run("UPDATE counter SET value = value")
+        with limited.write() as transaction:
+            transaction.run(statement)
+    assert remedy in str(caught.value)
+    assert "backup" not in str(caught.value)
+    for one in (store, limited):
+        one.close()
+
+
+def test_a_value_that_cannot_be_used_is_not_repeated(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    with pytest.raises(StoreError, match="InvalidTextRepresentation") as caught, store.write() as transaction:
+        transaction.one("SELECT ?::bigint", ("a name",))
+    assert "a name" not in str(caught.value)
+    store.close()
