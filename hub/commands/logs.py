@@ -16,10 +16,10 @@ __all__ = ["JsonFormatter", "PlainFormatter", "start_logging"]
 #: What the hub's own calls add to a record.
 _EXTRAS = ("action", "source", "stream", "partition", "run", "plugin", "outcome")
 #: From which level up others may speak. The first ones print whole addresses, query string and all, at INFO; the last ones say
-#: of a database that is away, at every attempt and with tracebacks, what the worker tells once.
+#: of a database that is away, at every attempt, with its host and user and tracebacks, what is told once anyway.
 _TALKATIVE = {
     "httpx": logging.WARNING, "httpcore": logging.WARNING, "apscheduler": logging.WARNING,
-    "procrastinate": logging.CRITICAL, "psycopg.pool": logging.ERROR,
+    "procrastinate": logging.CRITICAL, "psycopg": logging.ERROR,
 }  # fmt: skip
 
 

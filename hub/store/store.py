@@ -162,7 +162,10 @@ class Transaction:
         try:
             yield
         except self._driver_error as error:
-            raise DBAPIError.instance(statement, None, error, self._driver_error, hide_parameters=True) from error
+            lost = self._connection.dialect.is_disconnect(error, self._driver(), None)
+            raise DBAPIError.instance(
+                statement, None, error, self._driver_error, hide_parameters=True, connection_invalidated=lost
+            ) from error
 
     def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Every row."""

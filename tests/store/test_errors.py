@@ -56,10 +56,10 @@ def test_a_disk_that_fails_is_no_reason_to_restore_a_backup() -> None:
     [
         ("statement_timeout=100", "SELECT pg_sleep(60)", UnavailableError, "statement_timeout"),
         ("lock_timeout=100", "UPDATE counter SET value = value", UnavailableError, "lock_timeout"),
-        ("default_transaction_read_only=on", "UPDATE counter SET value = value", StoreError, "primary server"),
+        ("default_transaction_read_only=on", "UPDATE counter SET value = value", StoreError, "hub validate"),
         (
-            "work_mem=64 -c temp_file_limit=64", "SELECT count(*) FROM (SELECT generate_series(1, 300000) ORDER BY 1 DESC) AS long",
-            StoreError, "ALTER ROLE",
+            "work_mem=64 -c temp_file_limit=64",
+            "SELECT count(*) FROM (SELECT generate_series(1, 300000) ORDER BY 1 DESC) AS long", StoreError, "ALTER ROLE",
         ),
     ],
 )  # fmt: skip

@@ -1,9 +1,12 @@
 """Statements that go to the database together do what they would do one by one; a connection that died is told or replaced."""
 
+import io
+
 import psycopg
 import pytest
 
 import hub.store.engine as engine
+from hub.commands.logs import start_logging
 from hub.errors import UnavailableError
 from hub.store.migrate import upgrade
 from hub.store.refusals import ConflictError
@@ -75,6 +78,26 @@ def test_a_connection_that_dies_between_them_is_told(postgres: Store, postgres_u
         _cut_all(postgres_url)
         transaction.together(TAKE, TAKE)
     assert _feed(postgres) == 0
+    postgres.close()
+
+
+def test_a_line_that_fell_silent_is_told_as_such_whatever_the_driver_calls_it(postgres: Store) -> None:
+    """No loopback address falls silent: what is said of one that did stands here as libpq says it."""
+    with pytest.raises(UnavailableError), postgres.write() as transaction, transaction._driver_errors("several"):
+        transaction._driver().close()
+        raise psycopg.OperationalError("could not receive data from server: Connection timed out")
+    assert _feed(postgres) == 0
+    postgres.close()
+
+
+def test_an_error_among_them_is_told_by_who_met_it_and_nobody_else(postgres: Store) -> None:
+    """The driver would say where the database is and who asks it, at every page that meets another writer."""
+    said = io.StringIO()
+    start_logging("warning", as_json=False, stream=said)
+    with pytest.raises(ConflictError), postgres.write() as transaction:
+        # So many that the refusal arrives while they are still being sent.
+        transaction.together(NOTE, NOTE, *[TAKE] * 500)
+    assert said.getvalue() == ""
     postgres.close()
 
 
