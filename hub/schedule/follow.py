@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hub.clock import now_ms
-from hub.errors import FailedError, HubError, Outcome, StoreError, UnavailableError
+from hub.errors import FailedError, HubError, Outcome, UnavailableError
 from hub.schedule.serve import engine_of
 from hub.schedule.ticket import Lane, Ticket
 from hub.source.stream import Stream
@@ -97,7 +97,7 @@ class Follower:
             try:
                 self._look()
                 self._reached_at = time.monotonic()
-            except StoreError:
+            except UnavailableError:
                 # A database that is started anew comes back; the runs go on whether we see them or not.
                 if time.monotonic() - self._reached_at > self._patience_s:
                     raise

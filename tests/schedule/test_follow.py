@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from answers import Run, call
 
@@ -95,6 +96,25 @@ def test_a_killed_worker_is_followed_into_the_next_run(yard: Yard, data: Run) ->
     assert answers == [0]
     assert [row[0] for row in yard.runs("one")] == ["dead", "ok"]
     yard.assert_equals_upstream()
+
+
+def test_a_database_that_is_started_anew_ends_no_following(yard: Yard) -> None:
+    start(yard)
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cli", "--config", str(yard.config), "--output", "json", "sync", "one"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True,
+        env={"PYTHONPATH": f"{ROOT}:{yard.folder}", "PATH": "/usr/bin:/bin", "HUB_LANG": "en", "PGAPPNAME": "follower"},
+    )  # fmt: skip
+    yard.processes.append(following)
+    yard.until(lambda: yard.pages() >= 2)
+    yard.upstream.open.clear()
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'follower'"
+    for _ in range(3):
+        yard.until(lambda: yard.query(ended))
+    yard.upstream.open.set()
+    out, said = following.communicate(timeout=60)
+    assert (following.returncode, said) == (0, "")
+    assert msgspec.json.decode(out)["fetched"] == 80
 
 
 def test_without_a_worker_it_says_so_and_the_run_waits(yard: Yard, data: Run) -> None:
