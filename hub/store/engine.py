@@ -109,6 +109,8 @@ def _connection_limits(url: URL) -> dict[str, object]:
         "options": f"-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
         f" -c tcp_keepalives_count=3 {own if isinstance(own, str) else ' '.join(own)}".rstrip(),
         "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+        # Not what the server or PGCLIENTENCODING says: a database without an encoding would answer in bytes.
+        "client_encoding": "utf8",
         # Keepalives rest while something sent is not acknowledged; without this a cut line is noticed after a quarter of an hour.
         "tcp_user_timeout": 30_000,
     }  # fmt: skip

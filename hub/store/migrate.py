@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from hub.errors import StoreVersionError
+from hub.errors import MisconfiguredError, StoreVersionError
 from hub.store.refusals import translated
 from hub.store.store import Store, Transaction
 
@@ -81,11 +81,24 @@ def _migrate(store: Store) -> None:
                 _bring_up(transaction.connection, current_schema_in(transaction))
             return
         found = current_schema(store)
+        if found is None:
+            _refuse_encoding(store)
         with store.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
             _bring_up(connection, found)
     except DBAPIError as error:
         if current_schema(store) != newest_schema():
             raise translated(error) from error
+
+
+def _refuse_encoding(store: Store) -> None:
+    """MisconfiguredError unless the database can hold every text: the first rare character would else fail its page for ever."""
+    with store.glance() as transaction:
+        encoding = transaction.one("SHOW server_encoding")[0]
+    if encoding != "UTF8":
+        raise MisconfiguredError(
+            "the store's database has the encoding {encoding}, which cannot hold every text", encoding=encoding,
+            remedy="make it anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+        )  # fmt: skip
 
 
 def _bring_up(connection: Connection, found: str | None) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import HubError, MisconfiguredError, StoreError, UnavailableError
@@ -84,4 +85,26 @@ def test_a_value_that_cannot_be_used_is_not_repeated(postgres_url: str) -> None:
     with pytest.raises(StoreError, match="InvalidTextRepresentation") as caught, store.write() as transaction:
         transaction.one("SELECT ?::bigint", ("a name",))
     assert "a name" not in str(caught.value)
+    store.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_CN"])
+def test_a_database_that_cannot_hold_every_text_becomes_no_store(postgres_url: str, encoding: str) -> None:
+    name = f"in_{encoding.lower()}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        store = Store(make_url(postgres_url).set(database=name).render_as_string(hide_password=False))
+        with pytest.raises(MisconfiguredError, match=f"{encoding}.*ENCODING 'UTF8'"):
+            upgrade(store)
+        store.close()
+        admin.execute(f"DROP DATABASE {name}")
+
+
+def test_the_encoding_of_somebodys_terminal_is_not_the_store_s(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    store = Store(postgres_url)
+    with store.read() as transaction:
+        assert transaction.one("SELECT ?", ("占道经营 𠮷",))[0] == "占道经营 𠮷"
     store.close()
