@@ -118,6 +118,8 @@ class InProcessEngine:
                 outcome = execute(ticket, halt)
                 if isinstance(outcome, Busy):
                     again = ticket._replace(not_before=outcome.until + timedelta(seconds=1))
+            except HubError as error:
+                log.warning("%s", error, extra={"action": "ticket_lost", "key": ticket.key})
             except Exception:
                 # execute() turns every error of a run into its outcome; what still arrives here must not end the
                 # worker.

@@ -11,7 +11,7 @@ import pytest
 
 from hub.clock import now
 from hub.config import EngineSettings
-from hub.errors import Outcome
+from hub.errors import Outcome, UnavailableError
 from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.procrastinate import ProcrastinateEngine
 from hub.schedule.ticket import Busy, Engine, Ticket
@@ -156,6 +156,25 @@ def test_busy_comes_back_later(engine: Engine) -> None:
     with serving(engine, work):
         until(lambda: len(work.ended) == 2)
     assert answers == []
+
+
+def test_a_store_that_goes_away_under_pruning_is_told_in_a_line(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(ticket: Ticket) -> Outcome:
+        if ticket.key == "prune":
+            raise UnavailableError("the store cannot be reached")
+        return Outcome.OK
+
+    engine.submit([Ticket("prune", 1), Ticket("a/s")])
+    work = Work(answer=answer)
+    work.gate.set()
+    with serving(engine, work):
+        until(lambda: work.ended == ["prune", "a/s"])
+    told = [record for record in caplog.records if record.name == "hub.schedule"]
+    assert [(one.levelname, one.getMessage(), one.exc_info) for one in told] == [
+        ("WARNING", "the store cannot be reached", None)
+    ]
 
 
 def test_stopping_lets_the_page_in_hand_finish(engine: Engine) -> None:
