@@ -18,18 +18,19 @@ def lease_name(source: str, stream: str, partition: str) -> str:
     return "/".join(part for part in (source, stream, partition) if part)
 
 
-def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int) -> Lease:
+def acquire(store: Store, name: str, owner: str, ttl_ms: int, now: int, *, again: bool = False) -> Lease:
     """Take the lease or raise BusyError naming its owner. The token is higher than any before it under this name.
 
     An expired lease may be taken over; its former owner is then fenced, because its token is old. So may one that ends more than
-    a day after the one asked for would: no lease can, it was taken while a clock was ahead. `ttl_ms`: ms; `now`: epoch ms.
+    a day after the one asked for would: no lease can, it was taken while a clock was ahead. `again`: so may one that this very
+    owner holds, from a run that could not give it back because the store was away. `ttl_ms`: ms; `now`: epoch ms.
     """
     with store.write() as transaction:
         taken = transaction.one(
             "INSERT INTO lease (name, owner, token, expires_at) VALUES (?, ?, 1, ?) ON CONFLICT (name) DO UPDATE"
             " SET owner = excluded.owner, token = lease.token + 1, expires_at = excluded.expires_at"
-            " WHERE lease.expires_at <= ? OR lease.expires_at > ? RETURNING token",
-            (name, owner, now + ttl_ms, now, now + ttl_ms + _BEYOND_ANY_MS),
+            " WHERE lease.expires_at <= ? OR lease.expires_at > ? OR lease.owner = ? RETURNING token",
+            (name, owner, now + ttl_ms, now, now + ttl_ms + _BEYOND_ANY_MS, owner if again else None),
         )
         if taken is None:
             holder = transaction.one("SELECT owner, expires_at FROM lease WHERE name = ?", (name,))

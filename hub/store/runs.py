@@ -45,13 +45,17 @@ class RunRow:
 def open_run(
     store: Store, lease: Lease, run: str, source: str, stream: str, partition: str, mode: str, now: int
 ) -> None:
-    """Write the run as running. Former runs of this partition that never closed belong to dead processes: we hold the lease."""
+    """Write the run as running. Former runs of this partition that never closed are over, since we hold the lease: their process
+    died, or the store was away as they ended."""
     with store.write() as transaction:
         transaction.run(
             "UPDATE run SET outcome = ?, finished_at = ?, error = ?"
             " WHERE source = ? AND stream = ? AND partition = ? AND outcome = ?",
-            (Outcome.DEAD, now, FailedError("its process died").render(), source, stream, partition, Outcome.RUNNING),
-        )
+            (
+                Outcome.DEAD, now, FailedError("its process died, or the store was away as it ended").render(),
+                source, stream, partition, Outcome.RUNNING,
+            ),
+        )  # fmt: skip
         transaction.run(
             "INSERT INTO run (id, source, stream, partition, mode, outcome, started_at, worker, token)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -138,7 +138,7 @@ class StreamRun:
         if outdated:
             # A newer mapping may read what an older one could not: quarantine is a queue, not a grave.
             replay(self._store, job, outdated, self._owner, self._stop)
-        lease = leases.acquire(self._store, job.lease_name, self._owner, job.lease_ms, now_ms())
+        lease = leases.acquire(self._store, job.lease_name, self._owner, job.lease_ms, now_ms(), again=True)
         result.run_id = f"{now_ms():011x}-{self._options.mark or secrets.token_hex(5)}"
         runs.open_run(self._store, lease, result.run_id, job.key, job.stream.name, job.partition, self._mode, now_ms())
         try:
