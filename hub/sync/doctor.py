@@ -25,6 +25,7 @@ from hub.plugins import PluginState
 from hub.store.due import list_schedules
 from hub.store.filling import missing_read_indices
 from hub.store.health import abandoned_runs, broken_readings, quarantine_growth, source_clocks
+from hub.store.look import look
 from hub.store.overview import list_gaps, stream_overviews
 from hub.sync.certificates import certificates_of
 from hub.sync.foreign_code import declared
@@ -68,6 +69,11 @@ def examine(hub: Hub) -> list[Finding]:
         except HubError as error:
             found.append(Finding(name, error))
     return found
+
+
+def _store(hub: Hub) -> Iterator[HubError]:
+    """It opened, or there would be no `Hub`; that it can be written to is not said by that."""
+    yield from look(hub.settings)
 
 
 def _settings(hub: Hub) -> Iterator[HubError]:
@@ -273,10 +279,10 @@ def _open_to(file: Path, bits: int) -> bool:
         return False
 
 
-#: Name → check. Store, schema and key come first of all: without them there is no `Hub` to look over.
+#: Name → check.
 CHECKS: dict[str, Callable[[Hub], Iterator[HubError]]] = {
-    "settings": _settings, "plugins": _plugins, "secrets": _secrets, "disk": _disk, "clocks": _clocks, "runs": _runs,
-    "last runs": _last_runs, "indices": _indices,
+    "store": _store, "settings": _settings, "plugins": _plugins, "secrets": _secrets, "disk": _disk, "clocks": _clocks,
+    "runs": _runs, "last runs": _last_runs, "indices": _indices,
     "schedules": _schedules, "certificates": _certificates, "freshness": _freshness, "emptiness": _emptiness,
     "quarantine": _quarantine, "waiting": _waiting,
 }  # fmt: skip

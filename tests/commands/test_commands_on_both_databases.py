@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from answers import Run
+from sqlalchemy.engine import make_url
 
 
 @pytest.fixture
@@ -52,3 +54,31 @@ def test_many_workers_begin_with_an_upgrade(data: Run, postgres_url: str, monkey
     assert data("upgrade").code == 0
     assert data("workers").code == 0
     assert data("status").code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ("REVOKE INSERT ON change FROM current_user", "has no right to INSERT"),
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "only read"),
+    ],
+)
+def test_a_store_that_can_no_longer_be_written_to_is_found(
+    data: Run, postgres_url: str, monkeypatch: pytest.MonkeyPatch, change: str, finding: str
+) -> None:
+    """Its role has lost a right, or the server has become a standby: what is read is there as ever."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        name = admin.info.dbname
+        admin.execute(f"CREATE ROLE keeper_of_{name} LOGIN")
+        admin.execute(f"ALTER DATABASE {name} OWNER TO keeper_of_{name}")
+        own = make_url(postgres_url).set(username=f"keeper_of_{name}").render_as_string(hide_password=False)
+        monkeypatch.setenv("HUB_STORE__URL", own)
+        assert data("upgrade").code == 0
+        with psycopg.connect(own.replace("+psycopg", ""), autocommit=True) as keeper:
+            keeper.execute(change.format(name=name))
+        answer = data("doctor")
+        assert answer.code == 1
+        assert [finding in line["finding"] for line in answer.lines if line["check"] == "store"] == [True]
+        assert data("status").code == 0
+        admin.execute(f"ALTER DATABASE {name} OWNER TO postgres")
+        admin.execute(f"REASSIGN OWNED BY keeper_of_{name} TO postgres; DROP ROLE keeper_of_{name}")
