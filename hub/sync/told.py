@@ -12,7 +12,7 @@ from hub.sync.result import RunResult
 __all__ = ["tell_outcome", "unsteady"]
 
 log = logging.getLogger("hub.sync")
-_DOWN = frozenset({Outcome.UNAVAILABLE, Outcome.REFUSED, Outcome.FAILED})
+_DOWN = frozenset({Outcome.UNAVAILABLE, Outcome.REFUSED, Outcome.FAILED, Outcome.MISCONFIGURED, Outcome.BREACHED})
 
 
 def unsteady() -> PartialError:

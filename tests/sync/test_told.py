@@ -7,7 +7,7 @@ import pytest
 from rig import Clock, Rig
 from upstream import Upstream
 
-from hub.errors import EnvelopeError
+from hub.errors import BreachedError, EnvelopeError, HubError, MisconfiguredError
 
 AHEAD = timedelta(days=8000)
 
@@ -17,6 +17,7 @@ class Told:
 
     def __init__(self, rig: Rig, upstream: Upstream, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
         self.rig, self.upstream, self.clock, self.caplog = rig, upstream, clock, caplog
+        self.error: HubError = EnvelopeError("99")
 
     def runs(self, *ups: bool) -> list[str]:
         self.caplog.clear()
@@ -34,9 +35,8 @@ class Told:
     def _up(_: object) -> None:
         return
 
-    @staticmethod
-    def _down(_: object) -> None:
-        raise EnvelopeError("99")
+    def _down(self, _: object) -> None:
+        raise self.error
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ def told(rig: Rig, upstream: Upstream, clock: Clock, caplog: pytest.LogCaptureFi
     return Told(rig, upstream, clock, caplog)
 
 
-def test_once_each(told: Told) -> None:
+@pytest.mark.parametrize("error", [EnvelopeError("99"), MisconfiguredError("another key"), BreachedError("empty")])
+def test_once_each(told: Told, error: HubError) -> None:
+    told.error = error
     assert told.runs(True, False, False, False, True, True) == ["source_down", "source_back"]
 
 
