@@ -32,8 +32,8 @@ class Tree:
         return node
 
     def annotation(self) -> Any:
-        """The msgspec type: Leaf, a nested struct or a list (or its only element), each also null. MappingError if it is to be two
-        of them."""
+        """The msgspec type: Leaf, a nested struct or a list (or its only element), each also null. MappingError if it is to be
+        two of them."""
         if self.leaf and self.children:
             raise MappingError(
                 "the object with {key} in it is used as a value too", key=next(iter(self.children)),

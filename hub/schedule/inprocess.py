@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.clock import now
+from hub.errors import HubError
 from hub.schedule.outage import Outage
 from hub.schedule.ticket import LANES, Busy, Execute, Lane, Running, Snapshot, Ticket
 

@@ -162,7 +162,8 @@ class Transaction:
         try:
             yield
         except self._driver_error as error:
-            lost = self._connection.dialect.is_disconnect(error, self._driver(), None)
+            dialect: Any = self._connection.dialect
+            lost = dialect.is_disconnect(error, self._driver(), None)
             raise DBAPIError.instance(
                 statement, None, error, self._driver_error, hide_parameters=True, connection_invalidated=lost
             ) from error
