@@ -415,4 +415,32 @@ DEFECTS = (
         'if "occurred_at" in filled else "None"',
         ("tests/mapping/test_mapper.py",),
     ),
+    Defect(
+        "of two list rows of one record the last one vouches for its detail alone",
+        "hub/sync/prepare.py",
+        'hashlib.sha256(b"".join(raw)).digest()',
+        "hashlib.sha256(raw[-1]).digest()",
+        (DECIDE,),
+    ),
+    Defect(
+        "an older version on an earlier page is not looked for on the later ones",
+        "hub/sync/decide.py",
+        "                self._doubted.add(key)\n                self._watched.add(key)",
+        "                self._doubted.discard(None)  # type: ignore[arg-type]",
+        (DECIDE,),
+    ),
+    Defect(
+        "a comma in the address of a next link ends it",
+        "hub/source/paging.py",
+        "_LINK.findall(text)",
+        "[pair for part in text.split(',') for pair in _LINK.findall(part)]",
+        (PAGING,),
+    ),
+    Defect(
+        "a connection that died while it rested is used",
+        "hub/store/engine.py",
+        'record.info.get("rests_since", math.inf) > _REST_S',
+        'record.info.get("rests_since", math.inf) > math.inf',
+        ("tests/store/test_together.py",),
+    ),
 )
