@@ -135,7 +135,7 @@ class Plugins:
 
     def connector(self, name: str) -> "type[Connector]":
         """The connector class of that name. Raises PluginError with the nearest name, or why its plugin is broken."""
-        from hub.nearest import nearest
+        from hub.config.nearest import nearest
 
         if name in self.connectors:
             return self.connectors[name]
@@ -348,7 +348,7 @@ def _import(entry: EntryPoint) -> object:
 
 def _check_names(name: str, module: object, manager: pluggy.PluginManager) -> None:
     """pluggy takes a misspelt hook in silence, and one without its mark as well."""
-    from hub.nearest import nearest
+    from hub.config.nearest import nearest
 
     for attribute in dir(module):
         if not attribute.startswith("hub_") or not callable(getattr(module, attribute)):

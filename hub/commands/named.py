@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from hub.commands.session import Session
+from hub.config.nearest import nearest
 from hub.config.settings import unknown_source
 from hub.errors import ConfigError, HubError
-from hub.nearest import nearest
 
 if TYPE_CHECKING:
     from hub.store import Store

@@ -4,9 +4,9 @@ from weakref import WeakKeyDictionary
 
 import click
 
+from hub.config.nearest import nearest
 from hub.errors import HubError, MisconfiguredError
 from hub.locale import Language, translate
-from hub.nearest import nearest
 
 __all__ = ["help_texts", "localise", "usage_error"]
 

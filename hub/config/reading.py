@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from hub.config.nearest import nearest
 from hub.config.places import KeyPath, Places
 from hub.config.redact import redactor
 from hub.config.secrets import literal_password, literal_secrets, secret_values
 from hub.errors import ConfigError
-from hub.nearest import nearest
 
 __all__ = ["read_section", "unknown_key"]
 

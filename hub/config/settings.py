@@ -14,9 +14,9 @@ from hub.config.models import (
     SourceSettings,
     StoreSettings,
 )
+from hub.config.nearest import nearest
 from hub.config.places import KeyPath, Places
 from hub.errors import ConfigError
-from hub.nearest import nearest
 
 __all__ = ["Settings", "SourceProblem", "unknown_source"]
 

@@ -10,10 +10,10 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import AwareDatetime, SecretStr, TypeAdapter, ValidationError
 
+from hub.config.nearest import nearest
 from hub.config.places import KeyPath, Places
 from hub.config.values import Duration
 from hub.errors import PluginError
-from hub.nearest import nearest
 from hub.source.auth import ApiKey, Auth, Basic, Bearer, OAuth2ClientCredentials, SessionCookie, TokenLogin
 from hub.source.envelope import Check, Envelope
 from hub.source.gateways import BgHmac, GatewayMd5

@@ -22,8 +22,7 @@ _WRITABLE = (
 )
 _ROLE = (
     "SELECT quote_ident(current_user), quote_ident(current_schema()), current_setting('search_path'),"
-    " has_schema_privilege(current_schema(), 'CREATE'), to_regclass('alembic_version') IS NOT NULL,"
-    " pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+    " has_schema_privilege(current_schema(), 'CREATE'), to_regclass('alembic_version') IS NOT NULL"
 )
 #: Which rights are lacking on any of the tables and sequences named. The schema's version is only read.
 _LACKING = (
@@ -94,12 +93,7 @@ def _check_writable(transaction: Transaction) -> None:
 
 def _check_role(transaction: Transaction) -> None:
     """Whether PostgreSQL lets the hub's role make the store's tables or, once they are there, write to them."""
-    role, schema, path, may_create, made, only_read = transaction.one(_ROLE)
-    if only_read:
-        raise StoreError(
-            "the store's server lets the role {role} only read", role=role,
-            remedy="let [store] url lead to the primary server, and see default_transaction_read_only of the hub's role",
-        )  # fmt: skip
+    role, schema, path, may_create, made = transaction.one(_ROLE)
     if schema is None:
         raise StoreError(
             "the database role {role} may use no schema of its search_path {path}", role=role, path=path,

@@ -60,7 +60,7 @@ def test_many_workers_begin_with_an_upgrade(data: Run, postgres_url: str, monkey
     ("change", "finding"),
     [
         ("REVOKE INSERT ON change FROM current_user", "has no right to INSERT"),
-        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "only read"),
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "so nothing can be written"),
     ],
 )
 def test_a_store_that_can_no_longer_be_written_to_is_found(
