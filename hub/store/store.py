@@ -78,9 +78,8 @@ class Transaction:
 
     def run_script(self, script: str) -> None:
         """Several statements at once, as they stand (PostgreSQL only)."""
-        driver = self._connection.connection.driver_connection
-        assert driver is not None
-        driver.execute(script.encode())
+        with self._driver_errors("a script"):
+            self._driver().execute(script.encode())
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         """Execute for every row; the number of rows touched. Nothing happens for no rows."""

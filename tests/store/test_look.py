@@ -19,7 +19,8 @@ from hub.errors import ConfigError, HubError, StoreError, StoreVersionError, Una
 from hub.store import Store
 from hub.store.crypto import Keyring
 from hub.store.look import look
-from hub.store.migrate import check_schema
+from hub.store.migrate import check_schema, upgrade
+from hub.store.queue_schema import upgrade_queue
 
 
 def settings(folder: Path, url: str, key: bytes | None = KEY) -> Settings:
@@ -235,6 +236,15 @@ def test_a_statement_that_the_role_has_no_right_to(postgres_url: str, role: tupl
     assert str(refused.value) == (
         "the store's database role lacks rights: permission denied for table incident; hub validate says which GRANT it needs"
     )
+
+
+def test_a_queue_that_the_role_may_not_make(postgres_url: str, role: tuple[str, str]) -> None:
+    name, url = role
+    granted(postgres_url, f"GRANT CREATE ON SCHEMA public TO {name}")
+    with closing(Store(url)) as store:
+        upgrade(store)
+        with pytest.raises(StoreError, match="permission denied for database"):
+            upgrade_queue(store)
 
 
 @pytest.mark.parametrize("name", ["hub.db", "hub.db-wal", "."], ids=["file", "log beside it", "folder"])
