@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from hub.errors import MisconfiguredError, StoreError
+from hub.errors import MisconfiguredError, StoreError, UnavailableError
 from hub.store.crypto import Keyring
 from hub.store.engine import open_engine
 from hub.store.refusals import translated
@@ -302,7 +303,13 @@ class Store:
         if self._closed:
             # A call that was left behind comes back to it: nothing may be opened, or made anew, any more.
             raise StoreError("this store is closed", remedy="open it again")
-        return self.engine.connect()
+        try:
+            return self.engine.connect()
+        except PoolTimeoutError as error:
+            raise UnavailableError(
+                "every connection of this process to the store is waiting for an answer",
+                remedy="run the command again; see in pg_stat_activity who holds a lock, or set fewer [defaults] workers",
+            ) from error
 
     def close(self) -> None:
         self._closed = True

@@ -1,6 +1,7 @@
 """What a database refuses, told so that the operator looks in the right place."""
 
 import sqlite3
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -107,4 +108,13 @@ def test_the_encoding_of_somebodys_terminal_is_not_the_store_s(
     store = Store(postgres_url)
     with store.read() as transaction:
         assert transaction.one("SELECT ?", ("占道经营 𠮷",))[0] == "占道经营 𠮷"
+    store.close()
+
+
+def test_a_process_whose_connections_all_wait_is_no_defect(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(postgres_url)
+    monkeypatch.setattr(store.engine.pool, "_timeout", 0.01)
+    with ExitStack() as held, pytest.raises(UnavailableError, match="pg_stat_activity"):
+        for _ in range(33):
+            held.enter_context(store.read())
     store.close()
