@@ -15,7 +15,7 @@ from rig import START, BenchHub, open_store, wait_until, write_mapping
 from hub.clock import now_ms
 from hub.commands.stopping import stopping
 from hub.config import Environment, load
-from hub.errors import Outcome, UnavailableError
+from hub.errors import Outcome, StoreError, UnavailableError
 from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.serve import serve
 from hub.schedule.ticket import Ticket
@@ -144,6 +144,23 @@ def test_a_store_that_goes_away_is_told_once_and_its_return_once(caplog: pytest.
     assert told == [
         ("ERROR", "cannot plan: the store cannot be reached: Connection refused"),
         ("WARNING", "plans again"),
+    ]
+
+
+def test_a_store_that_comes_back_as_one_to_be_read_only_is_told_as_such(caplog: pytest.LogCaptureFixture) -> None:
+    """A standby that took over and was not made the primary: nobody would look for that behind a refused connection."""
+    troubles = iter([UnavailableError("the store cannot be reached: {reason}", reason="Connection refused")] * 2
+                    + [StoreError("the store cannot be written to: {reason}", reason="read-only")] * 3)  # fmt: skip
+
+    def plan(_: datetime) -> list[Ticket]:
+        raise next(troubles)
+
+    engine = InProcessEngine(plan)
+    for _ in range(5):
+        engine._tick()
+    assert [record.message for record in caplog.records] == [
+        "cannot plan: the store cannot be reached: Connection refused",
+        "cannot plan: the store cannot be written to: read-only",
     ]
 
 
