@@ -33,6 +33,14 @@ def project(tmp_path: Path, postgres_url: str) -> Iterator[HubProject]:
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heeded() -> Iterator[None]:
+    """In the background of a shell it is ignored, and so it would be by every process that the tests start."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 @pytest.fixture
 def start(project: HubProject) -> Iterator[Start]:
     """Begin `hub WORDS…` in a process of its own."""
