@@ -10,7 +10,7 @@ from cronsim import CronSim
 
 from hub.config import Schedule
 from hub.schedule.ticket import Ticket
-from hub.store.due import DueRow, put_schedules, take_due
+from hub.store.due import DueRow, put_schedules, recall_ahead, take_due
 from hub.store.store import Store, Transaction
 
 __all__ = ["Planned", "next_due", "plan", "register"]
@@ -39,12 +39,14 @@ class Planned(NamedTuple):
 
 def register(store: Store, wanted: Iterable[Planned], zone: str, now: datetime) -> None:
     """Bring the store's schedule in line with hub.toml. A stream whose rule is unchanged keeps its next-due time; a
-    new one is due at once, or at its next slot if it `waits`; one that is gone is forgotten."""
+    new one is due at once, or at its next slot if it `waits`; one that is gone is forgotten. What a clock that was ahead has
+    taken is due again."""
     rows = []
     for item in wanted:
         due = next_due(item.rule, zone, item.key, now) if item.waits else now
         rows.append(DueRow(item.source, item.stream, item.partition, f"{item.rule} {zone}", _ms(due)))
     put_schedules(store, rows)
+    recall_ahead(store, _ms(now))
 
 
 def plan(

@@ -16,7 +16,7 @@ from hub.schedule.inprocess import InProcessEngine
 from hub.schedule.plan import Planned, plan, register
 from hub.schedule.ticket import LANES, Busy, Engine, Lane, Ticket
 from hub.source.stream import Stream
-from hub.store.due import FULL_REFRESH, hasten, resume_interrupted, settled_keys
+from hub.store.due import FULL_REFRESH, hasten, recall_ahead, resume_interrupted, settled_keys
 from hub.store.filling import make_read_indices
 from hub.store.leases import free_dead
 from hub.store.retention import prune
@@ -95,7 +95,8 @@ class Planner:
         self._wanted = {item.key: item for item in wanted}
         self._keys = {item.source: hub.key(item.source) for item in wanted if item.source}
         make_read_indices(hub.store)
-        register(hub.store, wanted, hub.settings.defaults.zone, now())
+        self._planned = now()
+        register(hub.store, wanted, hub.settings.defaults.zone, self._planned)
         if hub.settings.engine.kind == "inprocess":
             # Tickets lived in the memory of a process that is gone; a queue keeps them by itself.
             free_dead(hub.store, _lives)
@@ -113,6 +114,9 @@ class Planner:
                 submit(transaction, made)
 
         made: list[Ticket] = []
+        if moment < self._planned:
+            recall_ahead(self._hub.store, int(moment.timestamp() * 1000))
+        self._planned = moment
         plan(self._hub.store, moment, submit=dress)
         return made
 

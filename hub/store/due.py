@@ -11,6 +11,7 @@ __all__ = [
     "hasten",
     "list_schedules",
     "put_schedules",
+    "recall_ahead",
     "resume_interrupted",
     "settled_keys",
     "take_due",
@@ -20,8 +21,7 @@ __all__ = [
 #: Stands in the place of a partition where a full refresh beside a stream's own runs has its schedule, lease, state and runs.
 FULL_REFRESH = "full refresh"
 
-
-#: Taken by a clock so far ahead, a slot was taken by a wrong one; two planners' clocks may differ by less.
+#: Two planners' clocks may differ by less.
 _AHEAD_MS = 300_000
 
 
@@ -65,7 +65,7 @@ def take_due(
     hand_over: Callable[[Transaction, list[DueRow]], None] | None = None,
 ) -> list[DueRow]:
     """Take every slot that is due, the longest overdue first, and move each on to its `following` instant, in one
-    transaction. What was last taken in times to come is due: its next slot may lie years behind the right one.
+    transaction.
 
     Two planners never get the same slot: what one holds, the other passes over. `hand_over` may store the work in
     that same transaction, so that a planner that dies has either done both or nothing.
@@ -73,8 +73,7 @@ def take_due(
     with store.write() as transaction:
         skip = " FOR UPDATE SKIP LOCKED" if transaction.dialect == "postgresql" else ""
         found = transaction.all(
-            f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? OR planned_at > ? ORDER BY next_due_at{skip}",
-            (now, now + _AHEAD_MS),
+            f"SELECT {_COLUMNS} FROM schedule WHERE next_due_at <= ? ORDER BY next_due_at{skip}", (now,)
         )
         rows = [DueRow(*row) for row in found]
         transaction.run_many(
@@ -84,6 +83,16 @@ def take_due(
         if hand_over is not None and rows:
             hand_over(transaction, rows)
     return rows
+
+
+def recall_ahead(store: Store, now: int) -> int:
+    """Make every slot due that was taken in times to come: by a clock that was ahead, so that the next one may lie years behind
+    the right one. How many. Only for who begins or was set back: two planners whose clocks stand apart would recall each
+    other's slots for ever."""
+    with store.write() as transaction:
+        return transaction.run(
+            "UPDATE schedule SET next_due_at = ? WHERE planned_at > ? AND next_due_at > ?", (now, now + _AHEAD_MS, now)
+        )
 
 
 def resume_interrupted(store: Store, now: int) -> int:

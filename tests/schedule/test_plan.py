@@ -115,9 +115,20 @@ def test_a_clock_that_was_ahead_holds_up_no_stream(store: Store) -> None:
     """A machine that boots in 2028 and learns the time later: until 2028 nothing of it would be read."""
     register(store, wanted("a"), "UTC", NOW)
     assert taken(store, NOW + timedelta(days=365)) == ["a/records"]
+    register(store, wanted("a"), "UTC", NOW + timedelta(minutes=1))
     assert taken(store, NOW + timedelta(minutes=1)) == ["a/records"]
+    register(store, wanted("a"), "UTC", NOW)
     assert taken(store, NOW) == [], "another planner's clock, a little behind"
     assert taken(store, NOW + timedelta(minutes=12)) == ["a/records"]
+
+
+@pytest.mark.parametrize("apart", [timedelta(minutes=6), timedelta(hours=8)], ids=str)
+def test_planners_whose_clocks_stand_apart_take_no_slot_more_often(store: Store, apart: timedelta) -> None:
+    """A machine that takes its local time for UTC is eight hours off: it and the others would read everything each second."""
+    for ahead in (apart, timedelta(0)):
+        register(store, wanted("a"), "UTC", NOW + ahead)
+    times = [NOW + timedelta(seconds=second) + ahead for second in range(120) for ahead in (timedelta(0), apart)]
+    assert sum(len(taken(store, moment)) for moment in times) <= 2
 
 
 def test_a_clock_that_was_ahead_puts_off_no_first_slot_for_good(store: Store) -> None:

@@ -110,6 +110,13 @@ def test_a_restart_keeps_the_slot_of_a_full_refresh(hub: BenchHub, clock: Clock)
     assert REFRESH in Server(hub).due(SUNDAY + timedelta(days=3)), "a slot missed while nobody ran is one run"
 
 
+def test_a_clock_that_is_put_right_under_a_living_planner_holds_up_no_stream(hub: BenchHub, clock: Clock) -> None:
+    server = Server(hub)
+    assert set(server.due(SUNDAY + timedelta(days=365))) == {KEY, REFRESH, "prune"}
+    assert set(server.due(at(clock))) == {KEY, REFRESH, "prune"}
+    assert server.due(at(clock)) == {}
+
+
 def test_it_finds_what_vanished(hub: BenchHub) -> None:
     server = Server(hub)
     server.run(Ticket(KEY))
