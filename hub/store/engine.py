@@ -17,6 +17,7 @@ from hub.errors import MisconfiguredError
 
 __all__ = ["open_engine"]
 
+#: A connection that was used so little ago is taken to live.
 _REST_S = 1.0
 
 # sqlite3 asks every None and every bytes how it wants to be stored. Unanswered that takes 0.6 µs a value, ten times what

@@ -1,4 +1,4 @@
-"""Opening the store: one engine, explicit transactions, errors of the database turned into the hub's own."""
+"""The store: explicit transactions on one engine, errors of the database turned into the hub's own."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
